@@ -1,0 +1,66 @@
+"""What a data engineer can set on a run, and the sync job that a run carries out."""
+
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+import dagster as dg
+from pydantic import Field
+
+from integrations_pipeline.errors import RequestError
+from integrations_pipeline.oauth import IntegrationRef
+from integrations_pipeline.orchestration.names import JOB_TAG
+from integrations_pipeline.store import Store
+from integrations_pipeline.sync import SyncRequest, create_sync_job
+from integrations_pipeline.sync.jobs import job_status
+
+
+class SyncTypeChoice(Enum):
+    """What to read."""
+
+    MANUAL = "MANUAL"
+    FULL_SYNC = "FULL_SYNC"
+    INCREMENTAL = "INCREMENTAL"
+    SELECTIVE = "SELECTIVE"
+
+
+class SyncConfig(dg.Config):
+    """Configuration of a run that a person launches; jobs written elsewhere carry their own."""
+
+    sync_type: SyncTypeChoice = Field(
+        default=SyncTypeChoice.MANUAL,
+        description="MANUAL reads what changed since the last sync, or all at first. FULL_SYNC "
+        "reads all and finds deletions. SELECTIVE reads ids or filtered records only.",
+    )
+    fields: list[str] = Field(default=[], description="Columns to fetch; empty: all.")
+    filters: dict[str, Any] = Field(
+        default={}, description='Conditions, such as {"amount": {"gte": 1000}}; all must hold.'
+    )
+    ids: list[str] = Field(default=[], description="Records to read, for SELECTIVE.")
+
+
+def job_for_run(
+    store: Store, ref: IntegrationRef, config: SyncConfig, chosen: list[str], run: dg.DagsterRun
+) -> UUID | None:
+    """The job that this run is to carry out: the one it was launched for, else a new one.
+
+    None: it was launched for a job that another run has carried out.
+    """
+    launched_for = run.tags.get(JOB_TAG)
+    if launched_for and job_status(store, ref, UUID(launched_for)) == "PENDING":
+        return UUID(launched_for)
+    if launched_for and run.parent_run_id is None:
+        return None
+    request = SyncRequest(
+        sync_type=config.sync_type.value,
+        resources=chosen,
+        fields=config.fields,
+        filters=config.filters,
+        ids=config.ids,
+        trigger="dagster",
+        requested_by=run.tags.get("dagster/user"),
+    )
+    try:
+        return create_sync_job(store, ref, request)
+    except RequestError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error

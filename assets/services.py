@@ -1,0 +1,113 @@
+"""Every resource of every service as an asset; a materialization is a sync job.
+
+The integration is the partition: a run syncs one integration's chosen resources side by side.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from assets.config import SyncConfig, job_for_run
+from assets.evidence import CHECKS, check_results, column_schema, evidence
+from integrations_pipeline.connectors import CONNECTORS
+from integrations_pipeline.connectors.base import Connector, Resource
+from integrations_pipeline.oauth import find_integration
+from integrations_pipeline.orchestration.names import job_name, partitions_name
+from integrations_pipeline.store.models import JobStatus
+from integrations_pipeline.store.warehouse import table_name
+from integrations_pipeline.sync import Counts, execute_sync_job
+from resources import DatabaseResource
+
+OWNER = "team:data"
+
+
+def partitions_of(connector: Connector) -> dg.DynamicPartitionsDefinition:
+    """The service's integrations, by key (`tenant--name`)."""
+    return dg.DynamicPartitionsDefinition(name=partitions_name(connector))
+
+
+def asset_key(connector: Connector, resource: str) -> dg.AssetKey:
+    """The asset of a resource."""
+    return dg.AssetKey([connector.name, resource])
+
+
+def _spec(connector: Connector, resource: Resource) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key=asset_key(connector, resource.name),
+        description=resource.description,
+        group_name=connector.name,
+        kinds={connector.name, "postgres"},
+        owners=[OWNER],
+        metadata={
+            "dagster/table_name": table_name(connector, resource),
+            "dagster/column_schema": column_schema(resource),
+            "documentation": dg.MetadataValue.url(resource.docs_url),
+        },
+    )
+
+
+def _checks(connector: Connector) -> list[dg.AssetCheckSpec]:
+    return [
+        dg.AssetCheckSpec(
+            name=name, asset=asset_key(connector, resource.name), description=description
+        )
+        for resource in connector.resources
+        for name, description in CHECKS.items()
+    ]
+
+
+def service_assets(connector: Connector) -> dg.AssetsDefinition:
+    """The multi-asset of one service."""
+
+    @dg.multi_asset(
+        name=f"{connector.name}_sync",
+        specs=[_spec(connector, resource) for resource in connector.resources],
+        check_specs=_checks(connector),
+        can_subset=True,
+        partitions_def=partitions_of(connector),
+    )
+    def sync(
+        context: dg.AssetExecutionContext, config: SyncConfig, database: DatabaseResource
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        store = database.store
+        ref = find_integration(store, context.partition_key)
+        chosen = [key.path[-1] for key in context.selected_asset_keys]
+        job_id = job_for_run(store, ref, config, chosen, context.run)
+        if job_id is None:
+            context.log.info("Another run has taken this job; nothing is left to do.")
+            return
+
+        def report(name: str, counts: Counts) -> None:
+            context.log.info("%s: %s records", name, counts.processed)
+
+        result = execute_sync_job(store, ref, job_id, run_id=context.run_id, on_progress=report)
+        for done in result.resources:
+            resource = connector.resource(done.name)
+            if done.status is JobStatus.COMPLETED and resource and done.name in chosen:
+                yield dg.MaterializeResult(
+                    asset_key=asset_key(connector, done.name),
+                    metadata=evidence(store, ref, resource, result, done),
+                    check_results=check_results(
+                        context, asset_key(connector, done.name), store, ref, resource
+                    ),
+                )
+        if result.error:
+            raise dg.Failure(
+                description=result.error,
+                metadata={"integration": ref.key, "job": str(job_id)},
+                allow_retries=False,
+            )
+
+    return sync
+
+
+SERVICE_ASSETS = {name: service_assets(connector) for name, connector in CONNECTORS.items()}
+
+SERVICE_JOBS = {
+    name: dg.define_asset_job(
+        job_name(CONNECTORS[name]),
+        selection=dg.AssetSelection.assets(definition),
+        description="Syncs one integration: choose its partition, and the resources.",
+    )
+    for name, definition in SERVICE_ASSETS.items()
+}

@@ -1,0 +1,1 @@
+"""Integrations pipeline: SaaS accounts connected by OAuth, synced into Postgres."""

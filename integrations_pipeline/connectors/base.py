@@ -1,0 +1,365 @@
+"""The vocabulary in which a service is declared: what it is, never how it is read.
+
+A connector is frozen data. Whatever needs a loop, a clock or a socket belongs to the engine.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from integrations_pipeline.connectors.paging import Paginator, dig
+
+Record = Mapping[str, Any]
+
+
+class IntegrationType(StrEnum):
+    """The services, by the names that tables, API and UI use."""
+
+    HUBSPOT = "HUBSPOT"
+    STRIPE = "STRIPE"
+    ZENDESK = "ZENDESK"
+
+
+class ColumnType(StrEnum):
+    """What a column holds; the value is the SQL type in Postgres."""
+
+    TEXT = "text"
+    INTEGER = "bigint"
+    NUMBER = "numeric"
+    BOOLEAN = "boolean"
+    TIMESTAMP = "timestamptz"
+    JSON = "jsonb"
+
+
+class TimeFormat(StrEnum):
+    """How a service writes a point in time."""
+
+    ISO = "iso"
+    SECONDS = "seconds"
+    MILLISECONDS = "milliseconds"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A typed column filled from `source`, a dotted path into the record (default: its name).
+
+    Several paths, best first, are joined by `|`; a number in a path is a place in a list.
+    """
+
+    name: str
+    type: ColumnType = ColumnType.TEXT
+    source: str = ""
+    personal: bool = False
+    """True where the value tells something about a person: masked in previews."""
+    time_format: TimeFormat = TimeFormat.ISO
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The dotted paths that may hold the value, best first."""
+        return tuple((self.source or self.name).split("|"))
+
+    def value(self, record: Record) -> Any:
+        """The value as the service gives it, or None."""
+        found = (dig(record, path) for path in self.paths)
+        return next((value for value in found if value is not None), None)
+
+
+def text(name: str, source: str = "", *, personal: bool = False) -> Column:
+    """A text column."""
+    return Column(name, ColumnType.TEXT, source, personal)
+
+
+def integer(name: str, source: str = "") -> Column:
+    """A whole number of up to 64 bits; amounts in minor units are such."""
+    return Column(name, ColumnType.INTEGER, source)
+
+
+def number(name: str, source: str = "") -> Column:
+    """A decimal number, exact."""
+    return Column(name, ColumnType.NUMBER, source)
+
+
+def boolean(name: str, source: str = "") -> Column:
+    """True or false."""
+    return Column(name, ColumnType.BOOLEAN, source)
+
+
+def json(name: str, source: str = "", *, personal: bool = False) -> Column:
+    """A list or an object, as the service gives it."""
+    return Column(name, ColumnType.JSON, source, personal)
+
+
+def timestamp(name: str, source: str = "", fmt: TimeFormat = TimeFormat.ISO) -> Column:
+    """A point in time, stored with its zone."""
+    return Column(name, ColumnType.TIMESTAMP, source, time_format=fmt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Pages of records, walked by a paginator."""
+
+    path: str
+    records_at: str
+    """Key of the records in a page."""
+    paginator: Paginator
+    params: Mapping[str, str] = field(default_factory=dict)
+    record_at: str = ""
+    """Key of the record inside each row, where the row is only its carrier."""
+    since_param: str = ""
+    """Parameter that takes the lower bound, in unix seconds."""
+    reread: timedelta = timedelta(0)
+    """How far before the last read an incremental walk begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchChanges:
+    """Changes found by a search over (update stamp, id): each page asks for ids above the last.
+
+    Paging by id alone passes any cap on results and survives any number of equal stamps.
+    """
+
+    path: str
+    records_at: str
+    stamp: str
+    """Name of the field that holds the update stamp."""
+    id_field: str
+    page_size: int
+    overlap: timedelta
+    """The index lags: this much is read again."""
+    request: Callable[["SearchPage"], Mapping[str, Any]]
+    """Writes the body of one page's request."""
+    more_at: str
+    """Path whose presence in the answer says that there is more."""
+    operators: Mapping[str, str] = field(default_factory=dict)
+    """Our filter operators that the search understands, with the service's names for them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPage:
+    """What one page of a search asks for. Times are unix milliseconds."""
+
+    search: SearchChanges
+    since_ms: int | None
+    until_ms: int
+    after_id: str | None
+    filters: tuple["FilterTerm", ...]
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventChanges:
+    """Changes told by an event log; every object named in it is read again by id."""
+
+    path: str
+    types: tuple[str, ...]
+    types_param: str
+    since_param: str
+    page_size: int
+    retention: timedelta
+    """Older events are gone: a longer silence needs a full read."""
+    overlap: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """Reading given ids again. `{id}` in the path: one request each, else `batch` at a time."""
+
+    path: str
+    records_at: str = ""
+    batch: int = 1
+    ids_param: str = ""
+    """Query parameter that takes the ids, joined by commas."""
+    body: Callable[[tuple[str, ...], tuple[str, ...]], Mapping[str, Any]] | None = None
+    """Writes the request's body from ids and fields, where the service wants a POST."""
+    params: Mapping[str, str] = field(default_factory=dict)
+    record_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """The sign of a deleted record: a field's value, or any value but null when none is named."""
+
+    field: str
+    value: Any = None
+
+    def matches(self, record: Record) -> bool:
+        """Whether the record is one that the service calls deleted."""
+        found = record.get(self.field)
+        return found is not None if self.value is None else found == self.value
+
+
+@dataclass(frozen=True, slots=True)
+class FilterTerm:
+    """One condition: column, operator (eq ne gt gte lt lte in), value or list of values."""
+
+    column: Column
+    operator: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class FieldCatalog:
+    """The service's own list of a resource's fields."""
+
+    path: str
+    records_at: str
+    name_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A kind of record of a service."""
+
+    name: str
+    description: str
+    docs_url: str
+    listing: Listing
+    columns: tuple[Column, ...]
+    scopes: tuple[str, ...] = ()
+    """What an account must grant before this resource can be read."""
+    key: str = "id"
+    version: str = ""
+    """Path of the stamp that orders two versions of a record; empty where there is none."""
+    version_format: TimeFormat = TimeFormat.ISO
+    changes: SearchChanges | EventChanges | None = None
+    """How changes are found; without it the listing is read again, from its own position or
+    lower bound where it has one, else whole and compared."""
+    archived: Listing | None = None
+    """A listing of deleted records only."""
+    deleted: Deleted | None = None
+    absent_is_deleted: bool = True
+    """Whether a record that a full read did not meet is gone; exports hold recent ones back."""
+    merged_at: str = ""
+    """Path of the `;`-joined ids of records that were merged into this one and are gone."""
+    lookup: Lookup | None = None
+    fields_param: str = ""
+    """Parameter (comma list) that narrows the fields which the service sends."""
+    fields_under: str = ""
+    """Where the narrowed fields live in the record."""
+    catalog: FieldCatalog | None = None
+    nested: tuple[str, ...] = ()
+    """Keys of lists inside a record that come in pages of their own."""
+    filter_params: Mapping[str, str] = field(default_factory=dict)
+    """Columns that the listing can filter by equality, with the parameter's name."""
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a full read may go on after a crash: what changed before can be caught up."""
+        return self.changes is not None or self.listing.paginator.keeps_position
+
+    @property
+    def incremental(self) -> bool:
+        """Whether changes can be read without reading all."""
+        return self.resumable or bool(self.listing.since_param)
+
+    def column(self, name: str) -> Column | None:
+        """The column of that name."""
+        return next((column for column in self.columns if column.name == name), None)
+
+
+class Reaction(StrEnum):
+    """What to do about an answer that is no success."""
+
+    REFRESH = "refresh"
+    CONNECT_AGAIN = "connect_again"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    RATE_LIMITED = "rate_limited"
+    RETRY = "retry"
+    REJECTED = "rejected"
+    STALE_CURSOR = "stale_cursor"
+    WRONG_HOST = "wrong_host"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRule:
+    """A line of the error table: status, and the value at a path of the body where that decides."""
+
+    status: int
+    reaction: Reaction
+    at: str = ""
+    equals: str = ""
+    wait_seconds: float | None = None
+    """How long to wait where the answer itself does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A rolling limit that we keep by ourselves: requests in a span of seconds."""
+
+    requests: int
+    seconds: float
+    path_contains: str = ""
+
+
+class ClientAuth(StrEnum):
+    """How the client proves itself at the token endpoint."""
+
+    BODY = "body"
+    BASIC_SECRET = "basic_secret"  # noqa: S105 - the secret as user name, no password
+    """HTTP Basic with the secret as user name and an empty password."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OAuth:
+    """A service's OAuth 2.0 facts. `{setting}` in an address is filled from the integration."""
+
+    authorize_url: str
+    token_url: str
+    revoke_url: str | None = None
+    revoke_method: str = "POST"
+    scopes: tuple[str, ...] = ()
+    """Asked for always; the chosen resources add theirs."""
+    client_auth: ClientAuth = ClientAuth.BODY
+    pkce: bool = True
+    token_params: Mapping[str, str] = field(default_factory=dict)
+    lifetime: timedelta | None = None
+    """Life of an access token whose answer says none; None means that it does not expire."""
+    rotates: bool = False
+    """True where a refresh answer ends the old refresh token."""
+    account_at: str = ""
+    """Key of the account's id in the token answer."""
+    account_path: str = ""
+    """API path that tells the account, where the token answer does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Something the admin must tell before the account can be connected."""
+
+    name: str
+    label: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connector:
+    """A service, whole."""
+
+    type: IntegrationType
+    name: str
+    """Lower-case name: Postgres schema, asset group, key in the overrides file."""
+    label: str
+    api_base_url: str
+    oauth: OAuth
+    resources: tuple[Resource, ...]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    settings: tuple[Setting, ...] = ()
+    quotas: tuple[Quota, ...] = ()
+    errors: tuple[ErrorRule, ...] = ()
+    message_at: tuple[str, ...] = ("message",)
+    """Paths under which the service explains an error, best first."""
+    request_id_header: str = ""
+    """Header whose value the service's support asks for."""
+    max_body_bytes: int = 8 * 1024 * 1024
+
+    def resource(self, name: str) -> Resource | None:
+        """The resource of that name."""
+        return next((resource for resource in self.resources if resource.name == name), None)
+
+    @property
+    def resource_names(self) -> tuple[str, ...]:
+        """Names of all resources, in the declared order."""
+        return tuple(resource.name for resource in self.resources)

@@ -1,0 +1,231 @@
+"""HubSpot CRM.
+
+Odd here: property values are all strings; changes come from a search that is capped at 10,000
+results and lags; archived records show only in a listing of their own; merged ones vanish.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from integrations_pipeline.connectors.base import (
+    Column,
+    Connector,
+    ErrorRule,
+    FieldCatalog,
+    FilterTerm,
+    IntegrationType,
+    Listing,
+    Lookup,
+    OAuth,
+    Quota,
+    Reaction,
+    Resource,
+    SearchChanges,
+    SearchPage,
+    boolean,
+    integer,
+    json,
+    number,
+    text,
+    timestamp,
+)
+from integrations_pipeline.connectors.paging import CursorPages
+
+OBJECTS = "/crm/v3/objects"  # one place to switch to a date-based version
+PAGES = CursorPages("after", "paging.next.after")
+OPERATORS = {
+    "eq": "EQ",
+    "ne": "NEQ",
+    "gt": "GT",
+    "gte": "GTE",
+    "lt": "LT",
+    "lte": "LTE",
+    "in": "IN",
+}
+
+
+def prop(column: Column) -> Column:
+    """The same column, filled from the record's `properties`."""
+    source = f"properties.{column.source or column.name}"
+    return Column(column.name, column.type, source, column.personal, column.time_format)
+
+
+def search_body(page: SearchPage) -> Mapping[str, Any]:
+    """A search request: bounds on the stamp in epoch milliseconds, ids above the last one.
+
+    The id filter goes on every page, and rows are sorted by id, so neither the cap of 10,000
+    results nor ten thousand rows with one stamp can end or trap the walk.
+    """
+    stamp, id_field = page.search.stamp, page.search.id_field
+    conditions = [_condition(stamp, "LTE", str(page.until_ms))]
+    if page.since_ms is not None:
+        conditions.append(_condition(stamp, "GTE", str(page.since_ms)))
+    conditions.append(_condition(id_field, "GT", page.after_id or "0"))
+    conditions += [_term(term) for term in page.filters]
+    return {
+        "filterGroups": [{"filters": conditions}],
+        "sorts": [{"propertyName": id_field, "direction": "ASCENDING"}],
+        "properties": list(page.fields),
+        "limit": page.search.page_size,
+    }
+
+
+def _condition(name: str, operator: str, value: Any) -> dict[str, Any]:
+    return {"propertyName": name, "operator": operator, "value": value}
+
+
+def _term(term: FilterTerm) -> dict[str, Any]:
+    name = term.column.paths[0].removeprefix("properties.")
+    operator = OPERATORS[term.operator]
+    if operator == "IN":
+        return {"propertyName": name, "operator": operator, "values": [str(v) for v in term.value]}
+    value = str(term.value).lower() if isinstance(term.value, bool) else str(term.value)
+    return _condition(name, operator, value)
+
+
+def batch_read_body(ids: tuple[str, ...], fields: tuple[str, ...]) -> Mapping[str, Any]:
+    """A batch read of ids; its properties go in the body, so no URL grows too long."""
+    return {"properties": list(fields), "inputs": [{"id": record_id} for record_id in ids]}
+
+
+def crm(
+    name: str, description: str, *columns: Column, stamp: str = "hs_lastmodifieddate"
+) -> Resource:
+    """A CRM object type: contacts, companies, deals and tickets differ only in their columns."""
+    path = f"{OBJECTS}/{name}"
+    return Resource(
+        name=name,
+        description=description,
+        docs_url=f"https://developers.hubspot.com/docs/api-reference/crm-{name}-v3/guide",
+        scopes=(f"crm.objects.{name}.read",),
+        version="updatedAt",
+        listing=Listing(path=path, records_at="results", paginator=PAGES, params={"limit": "100"}),
+        changes=SearchChanges(
+            path=f"{path}/search",
+            records_at="results",
+            stamp=stamp,
+            id_field="hs_object_id",
+            page_size=200,
+            overlap=timedelta(minutes=5),
+            request=search_body,
+            more_at="paging.next.after",
+            operators=OPERATORS,
+        ),
+        archived=Listing(
+            path=path,
+            records_at="results",
+            paginator=PAGES,
+            params={"limit": "100", "archived": "true"},
+        ),
+        merged_at="properties.hs_merged_object_ids",
+        lookup=Lookup(
+            path=f"{path}/batch/read", records_at="results", batch=100, body=batch_read_body
+        ),
+        fields_param="properties",
+        fields_under="properties",
+        catalog=FieldCatalog(f"/crm/v3/properties/{name}", "results", "name"),
+        columns=(
+            *(prop(column) for column in columns),
+            prop(text("owner_id", "hubspot_owner_id")),
+            prop(text("merged_object_ids", "hs_merged_object_ids")),
+            timestamp("created_at", "createdAt"),
+            timestamp("updated_at", "updatedAt"),
+        ),
+    )
+
+
+OWNERS = Resource(
+    name="owners",
+    description="People who own records; `owner_id` of the other tables points here.",
+    docs_url="https://developers.hubspot.com/docs/api-reference/crm-owners-v3/guide",
+    scopes=("crm.objects.owners.read",),
+    version="updatedAt",
+    listing=Listing(
+        path="/crm/v3/owners/", records_at="results", paginator=PAGES, params={"limit": "500"}
+    ),
+    archived=Listing(
+        path="/crm/v3/owners/",
+        records_at="results",
+        paginator=PAGES,
+        params={"limit": "500", "archived": "true"},
+    ),
+    lookup=Lookup(path="/crm/v3/owners/{id}"),
+    columns=(
+        text("email", personal=True),
+        text("first_name", "firstName", personal=True),
+        text("last_name", "lastName", personal=True),
+        text("type"),
+        # userId is null on archived owners
+        integer("user_id", "userId|userIdIncludingInactive"),
+        json("teams"),
+        timestamp("created_at", "createdAt"),
+        timestamp("updated_at", "updatedAt"),
+    ),
+)
+
+HUBSPOT = Connector(
+    type=IntegrationType.HUBSPOT,
+    name="hubspot",
+    label="HubSpot",
+    api_base_url="https://api.hubapi.com",
+    oauth=OAuth(
+        authorize_url="https://app.hubspot.com/oauth/authorize",
+        token_url="https://api.hubapi.com/oauth/2026-03/token",  # noqa: S106 - an address
+        revoke_url="https://api.hubapi.com/oauth/2026-03/token/revoke",
+        scopes=("oauth",),
+        lifetime=timedelta(minutes=30),
+        account_at="hub_id",
+    ),
+    resources=(
+        crm(
+            "contacts",
+            "People.",
+            text("email", personal=True),
+            text("first_name", "firstname", personal=True),
+            text("last_name", "lastname", personal=True),
+            text("phone", personal=True),
+            text("lifecycle_stage", "lifecyclestage"),
+            stamp="lastmodifieddate",
+        ),
+        crm(
+            "companies",
+            "Organisations.",
+            text("name"),
+            text("domain"),
+            text("industry"),
+            text("city"),
+        ),
+        crm(
+            "deals",
+            "Sales opportunities, with amounts in the account's currency.",
+            text("name", "dealname"),
+            number("amount"),
+            text("currency", "deal_currency_code"),
+            text("stage", "dealstage"),
+            text("pipeline"),
+            timestamp("close_date", "closedate"),
+            boolean("is_closed_won", "hs_is_closed_won"),
+        ),
+        crm(
+            "tickets",
+            "Service requests.",
+            text("subject", personal=True),
+            text("content", personal=True),
+            text("pipeline", "hs_pipeline"),
+            text("stage", "hs_pipeline_stage"),
+            text("priority", "hs_ticket_priority"),
+        ),
+        OWNERS,
+    ),
+    # The search budget is apart from the general one; 110 a 10 s holds for OAuth apps.
+    quotas=(Quota(5, 1.0, "/search"), Quota(110, 10.0)),
+    errors=(
+        ErrorRule(429, Reaction.RATE_LIMITED, "policyName", "DAILY", wait_seconds=86_400),
+        ErrorRule(429, Reaction.RATE_LIMITED, "policyName", "TEN_SECONDLY_ROLLING", 10),
+        ErrorRule(429, Reaction.RATE_LIMITED, wait_seconds=1),
+        ErrorRule(423, Reaction.RETRY, wait_seconds=2),
+        ErrorRule(477, Reaction.RETRY, wait_seconds=60),  # the account moves between data centres
+    ),
+    request_id_header="X-HubSpot-Correlation-Id",
+)

@@ -1,0 +1,205 @@
+"""Stripe, through the OAuth of Stripe Apps.
+
+Odd here: there is no "updated since". Lists know only `created`, so changes come from the event
+log (kept 30 days), and each object named there is read again: an event shows the object as the
+account's default API version saw it, not ours. Amounts are integers in minor units.
+"""
+
+from datetime import timedelta
+
+from integrations_pipeline.connectors.base import (
+    ClientAuth,
+    Column,
+    Connector,
+    Deleted,
+    ErrorRule,
+    EventChanges,
+    IntegrationType,
+    Listing,
+    Lookup,
+    OAuth,
+    Quota,
+    Reaction,
+    Resource,
+    TimeFormat,
+    boolean,
+    integer,
+    json,
+    text,
+    timestamp,
+)
+from integrations_pipeline.connectors.paging import LastIdPages
+
+
+def moment(name: str, source: str = "") -> Column:
+    """A point in time, which Stripe writes in unix seconds."""
+    return timestamp(name, source, TimeFormat.SECONDS)
+
+
+def listed(
+    name: str,
+    description: str,
+    *columns: Column,
+    events: tuple[str, ...],
+    params: dict[str, str] | None = None,
+    filters: tuple[str, ...] = (),
+    nested: tuple[str, ...] = (),
+    version: str = "",
+) -> Resource:
+    """A Stripe object with the common list, event and retrieve calls."""
+    return Resource(
+        name=name,
+        description=description,
+        docs_url=f"https://docs.stripe.com/api/{name}",
+        listing=Listing(
+            path=f"/v1/{name}",
+            records_at="data",
+            paginator=LastIdPages("starting_after", "has_more"),
+            params={"limit": "100", **(params or {})},
+        ),
+        changes=EventChanges(
+            path="/v1/events",
+            types=events,
+            types_param="types[]",
+            since_param="created[gte]",
+            page_size=100,
+            retention=timedelta(days=30),
+            overlap=timedelta(minutes=5),
+        ),
+        deleted=Deleted("deleted", value=True),
+        lookup=Lookup(path=f"/v1/{name}/{{id}}"),
+        version=version,
+        version_format=TimeFormat.SECONDS,
+        nested=nested,
+        filter_params={name: name for name in filters},
+        columns=(*columns, boolean("livemode"), json("metadata"), moment("created_at", "created")),
+    )
+
+
+def kinds(prefix: str, names: str) -> tuple[str, ...]:
+    """Event types of one object: `kinds("customer", "created updated")`."""
+    return tuple(f"{prefix}.{name}" for name in names.split())
+
+
+CUSTOMERS = listed(
+    "customers",
+    "Buyers.",
+    text("email", personal=True),
+    text("name", personal=True),
+    text("phone", personal=True),
+    text("description", personal=True),
+    text("currency"),
+    integer("balance"),
+    boolean("delinquent"),
+    text("invoice_prefix"),
+    events=kinds("customer", "created updated deleted"),
+    filters=("email",),
+)
+
+INVOICES = listed(
+    "invoices",
+    "Invoices with all their lines; amounts in minor units.",
+    text("number"),
+    text("customer_id", "customer"),
+    # moved in 2025-03-31.basil
+    text("subscription_id", "parent.subscription_details.subscription|subscription"),
+    text("status"),
+    text("currency"),
+    integer("total"),
+    integer("amount_due"),
+    integer("amount_paid"),
+    integer("amount_remaining"),
+    moment("due_date"),
+    # `invoice.upcoming` has no id and `will_be_due`, `overdue` change nothing but time itself;
+    # they are listed all the same: a type left out is a silent gap.
+    events=kinds(
+        "invoice",
+        "created updated finalized finalization_failed paid payment_failed "
+        "payment_action_required payment_attempt_required payment_succeeded sent voided "
+        "marked_uncollectible overdue will_be_due overpaid deleted",
+    ),
+    filters=("status",),
+    nested=("lines",),
+)
+
+SUBSCRIPTIONS = listed(
+    "subscriptions",
+    "Subscriptions, canceled ones included.",
+    text("customer_id", "customer"),
+    text("status"),
+    text("currency"),
+    boolean("cancel_at_period_end"),
+    text("latest_invoice_id", "latest_invoice"),
+    # moved to the items in 2025-03-31.basil
+    moment("current_period_start", "items.data.0.current_period_start|current_period_start"),
+    moment("current_period_end", "items.data.0.current_period_end|current_period_end"),
+    moment("canceled_at"),
+    moment("ended_at"),
+    # `deleted` means canceled here: the object stays and can be read
+    events=kinds(
+        "customer.subscription",
+        "created updated deleted paused resumed pending_update_applied pending_update_expired "
+        "trial_will_end",
+    ),
+    params={"status": "all"},  # without it, canceled ones are hidden
+    nested=("items",),
+)
+
+PAYMENT_INTENTS = listed(
+    "payment_intents",
+    "Attempts to collect a payment; amounts in minor units.",
+    integer("amount"),
+    integer("amount_received"),
+    text("currency"),
+    text("status"),
+    text("customer_id", "customer"),
+    text("latest_charge_id", "latest_charge"),
+    text("description", personal=True),
+    events=kinds(
+        "payment_intent",
+        "created processing succeeded payment_failed canceled requires_action "
+        "amount_capturable_updated partially_funded",
+    ),
+)
+
+PRODUCTS = listed(
+    "products",
+    "What is sold.",
+    text("name"),
+    text("description"),
+    boolean("active"),
+    text("default_price_id", "default_price"),
+    moment("updated_at", "updated"),
+    events=kinds("product", "created updated deleted"),
+    filters=("active",),
+    version="updated",
+)
+
+STRIPE = Connector(
+    type=IntegrationType.STRIPE,
+    name="stripe",
+    label="Stripe",
+    api_base_url="https://api.stripe.com",
+    headers={"Stripe-Version": "2026-10-28.endive"},
+    oauth=OAuth(
+        authorize_url="https://marketplace.stripe.com/oauth/v2/authorize",
+        token_url="https://api.stripe.com/v1/oauth/token",  # noqa: S106 - an address
+        client_auth=ClientAuth.BASIC_SECRET,
+        pkce=False,
+        lifetime=timedelta(hours=1),  # the answer does not say it reliably
+        rotates=True,
+        account_at="stripe_user_id",
+    ),
+    resources=(CUSTOMERS, INVOICES, SUBSCRIPTIONS, PAYMENT_INTENTS, PRODUCTS),
+    quotas=(Quota(25, 1.0),),  # one endpoint's default, and all that test mode allows
+    errors=(
+        ErrorRule(400, Reaction.STALE_CURSOR, "error.param", "starting_after"),
+        ErrorRule(404, Reaction.STALE_CURSOR, "error.param", "starting_after"),
+        ErrorRule(403, Reaction.CONNECT_AGAIN, "error.code", "account_invalid"),
+        ErrorRule(401, Reaction.REFRESH),
+        ErrorRule(409, Reaction.RETRY),
+        ErrorRule(424, Reaction.RETRY),
+    ),
+    message_at=("error.message", "error_description", "error"),
+    request_id_header="Request-Id",
+)

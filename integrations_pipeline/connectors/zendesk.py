@@ -1,0 +1,238 @@
+"""Zendesk Support.
+
+Odd here: the host is the customer's subdomain; tickets, users and organizations come from
+incremental exports that hold back the last minute, repeat rows and allow 10 requests a minute;
+deleted tickets stay in the export with their content scrubbed.
+"""
+
+from datetime import timedelta
+
+from integrations_pipeline.connectors.base import (
+    Connector,
+    Deleted,
+    ErrorRule,
+    IntegrationType,
+    Listing,
+    Lookup,
+    OAuth,
+    Quota,
+    Reaction,
+    Resource,
+    Setting,
+    TimeFormat,
+    boolean,
+    integer,
+    json,
+    text,
+    timestamp,
+)
+from integrations_pipeline.connectors.paging import CursorPages, ExportPages, TimeExportPages
+
+API = "/api/v2"
+DOCS = "https://developer.zendesk.com/api-reference/ticketing"
+EXPORT = ExportPages("start_time", "cursor", "after_cursor", "end_of_stream")
+METRICS = {"include": "metric_sets"}
+
+TICKETS = Resource(
+    name="tickets",
+    description="Support requests, archived ones included.",
+    docs_url=f"{DOCS}/tickets/tickets/",
+    scopes=("read",),
+    # system changes move this stamp and leave updated_at alone
+    version="generated_timestamp",
+    version_format=TimeFormat.SECONDS,
+    listing=Listing(
+        path=f"{API}/incremental/tickets/cursor",
+        records_at="tickets",
+        paginator=EXPORT,
+        params={"per_page": "1000"},
+    ),
+    deleted=Deleted("status", "deleted"),
+    absent_is_deleted=False,
+    lookup=Lookup(
+        path=f"{API}/tickets/show_many", records_at="tickets", batch=100, ids_param="ids"
+    ),
+    columns=(
+        text("subject", personal=True),
+        text("description", personal=True),
+        text("status"),
+        text("priority"),
+        text("type"),
+        text("external_id"),
+        text("requester_id"),
+        text("assignee_id"),
+        text("organization_id"),
+        text("group_id"),
+        text("channel", "via.channel"),
+        json("tags"),
+        json("custom_fields", personal=True),
+        timestamp("created_at"),
+        timestamp("updated_at"),
+    ),
+)
+
+# The plain ticket_metrics list lacks archived tickets and cannot be filtered by time, so metrics
+# are read from the ticket export. There is one set per ticket, and a deleted ticket's metrics go
+# with it: the ticket's id is the key.
+TICKET_METRICS = Resource(
+    name="ticket_metrics",
+    description="Times and counts of each ticket's handling, keyed by ticket.",
+    docs_url=f"{DOCS}/tickets/ticket_metrics/",
+    scopes=("read",),
+    key="ticket_id",
+    version="updated_at",
+    listing=Listing(
+        path=f"{API}/incremental/tickets/cursor",
+        records_at="tickets",
+        record_at="metric_set",
+        paginator=EXPORT,
+        params={"per_page": "1000", **METRICS},
+    ),
+    deleted=Deleted("status", "deleted"),
+    absent_is_deleted=False,
+    lookup=Lookup(
+        path=f"{API}/tickets/show_many",
+        records_at="tickets",
+        record_at="metric_set",
+        batch=100,
+        ids_param="ids",
+        params=METRICS,
+    ),
+    columns=(
+        text("metric_id", "id"),
+        text("ticket_id"),
+        integer("reopens"),
+        integer("replies"),
+        integer("reply_time_minutes", "reply_time_in_minutes.calendar"),
+        integer("reply_time_business_minutes", "reply_time_in_minutes.business"),
+        integer("first_resolution_minutes", "first_resolution_time_in_minutes.calendar"),
+        integer("full_resolution_minutes", "full_resolution_time_in_minutes.calendar"),
+        integer("agent_wait_minutes", "agent_wait_time_in_minutes.calendar"),
+        integer("requester_wait_minutes", "requester_wait_time_in_minutes.calendar"),
+        timestamp("assigned_at"),
+        timestamp("solved_at"),
+        timestamp("created_at"),
+        timestamp("updated_at"),
+    ),
+)
+
+USERS = Resource(
+    name="users",
+    description="End users, agents and admins.",
+    docs_url=f"{DOCS}/users/users/",
+    scopes=("read",),
+    version="updated_at",
+    listing=Listing(
+        path=f"{API}/incremental/users/cursor",
+        records_at="users",
+        paginator=EXPORT,
+        params={"per_page": "1000"},
+    ),
+    deleted=Deleted("active", value=False),
+    absent_is_deleted=False,
+    lookup=Lookup(path=f"{API}/users/show_many", records_at="users", batch=100, ids_param="ids"),
+    columns=(
+        text("name", personal=True),
+        text("email", personal=True),
+        text("phone", personal=True),
+        text("role"),
+        boolean("suspended"),
+        text("organization_id"),
+        text("external_id"),
+        text("time_zone"),
+        json("tags"),
+        json("user_fields", personal=True),
+        timestamp("created_at"),
+        timestamp("updated_at"),
+    ),
+)
+
+ORGANIZATIONS = Resource(
+    name="organizations",
+    description="Companies that users belong to.",
+    docs_url=f"{DOCS}/organizations/organizations/",
+    scopes=("read",),
+    version="updated_at",
+    # organizations have no cursor export: asking for one loops without end
+    listing=Listing(
+        path=f"{API}/incremental/organizations",
+        records_at="organizations",
+        paginator=TimeExportPages("start_time", "end_time", "end_of_stream", 1000),
+        params={"per_page": "1000"},
+    ),
+    deleted=Deleted("deleted_at"),
+    absent_is_deleted=False,
+    lookup=Lookup(
+        path=f"{API}/organizations/show_many",
+        records_at="organizations",
+        batch=100,
+        ids_param="ids",
+    ),
+    columns=(
+        text("name"),
+        json("domain_names"),
+        text("external_id"),
+        text("group_id"),
+        json("tags"),
+        json("organization_fields"),
+        timestamp("created_at"),
+        timestamp("updated_at"),
+    ),
+)
+
+SATISFACTION_RATINGS = Resource(
+    name="satisfaction_ratings",
+    description="Ratings that customers gave.",
+    docs_url=f"{DOCS}/ticket-management/satisfaction_ratings/",
+    scopes=("read",),
+    version="updated_at",
+    listing=Listing(
+        path=f"{API}/satisfaction_ratings",
+        records_at="satisfaction_ratings",
+        paginator=CursorPages("page[after]", "meta.after_cursor", more_at="meta.has_more"),
+        params={"page[size]": "100", "score": "received"},
+        since_param="start_time",
+        reread=timedelta(days=28),  # a customer can change a rating later
+    ),
+    lookup=Lookup(path=f"{API}/satisfaction_ratings/{{id}}", records_at="satisfaction_rating"),
+    columns=(
+        text("ticket_id"),
+        text("score"),
+        text("comment", personal=True),
+        text("reason"),
+        text("assignee_id"),
+        text("group_id"),
+        text("requester_id"),
+        timestamp("created_at"),
+        timestamp("updated_at"),
+    ),
+)
+
+ZENDESK = Connector(
+    type=IntegrationType.ZENDESK,
+    name="zendesk",
+    label="Zendesk",
+    api_base_url="https://{subdomain}.zendesk.com",
+    oauth=OAuth(
+        authorize_url="https://{subdomain}.zendesk.com/oauth/authorizations/new",
+        token_url="https://{subdomain}.zendesk.com/oauth/tokens",  # noqa: S106 - an address
+        revoke_url="https://{subdomain}.zendesk.com/api/v2/oauth/tokens/current",
+        revoke_method="DELETE",
+        token_params={"expires_in": "1800", "refresh_token_expires_in": "2592000"},
+        rotates=True,
+        account_path=f"{API}/users/me",
+    ),
+    settings=(Setting("subdomain", "Subdomain (acme in acme.zendesk.com)", r"[a-z0-9][a-z0-9-]*"),),
+    resources=(TICKETS, USERS, ORGANIZATIONS, TICKET_METRICS, SATISFACTION_RATINGS),
+    quotas=(Quota(10, 60.0, "/incremental/"),),
+    errors=(
+        ErrorRule(404, Reaction.NOT_FOUND, "error", "RecordNotFound"),
+        ErrorRule(404, Reaction.WRONG_HOST),
+        ErrorRule(400, Reaction.RETRY, "error", "StartTimeTooRecent", 60),
+        ErrorRule(422, Reaction.RETRY, "error", "StartTimeTooRecent", 60),
+        ErrorRule(400, Reaction.STALE_CURSOR, "errors.0.code", "InvalidCursor"),
+        ErrorRule(409, Reaction.RETRY),
+    ),
+    message_at=("description", "error_description", "error.message", "errors.0.detail", "error"),
+    max_body_bytes=64 * 1024 * 1024,  # a page of 1,000 tickets with long descriptions
+)

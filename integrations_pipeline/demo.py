@@ -1,0 +1,295 @@
+"""`integrations demo`: two companies, their sandbox accounts connected, synced through Dagster."""
+
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+import requests
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from integrations_pipeline.connectors import CONNECTORS
+from integrations_pipeline.errors import ConfigurationError, IntegrationsError, RequestError
+from integrations_pipeline.oauth import (
+    IntegrationRef,
+    create_integration,
+    create_tenant,
+    create_user,
+    find_integration,
+    list_integrations,
+)
+from integrations_pipeline.orchestration.launch import DagsterClient
+from integrations_pipeline.processes import Processes, answers, free_port
+from integrations_pipeline.serving import watch
+from integrations_pipeline.settings import Settings, load_settings
+from integrations_pipeline.stack import Ports, environment, start_stack
+from integrations_pipeline.store import Store, open_store
+from integrations_pipeline.store.crypto import create_master_key
+from integrations_pipeline.store.models import IntegrationStatus
+from integrations_pipeline.sync import SyncRequest, create_sync_job, get_sync_job_history
+from integrations_pipeline.sync.reporting import table_state
+from integrations_pipeline.web.tickets import Ticket, connect_link
+
+TENANTS = {"acme": "Acme Bikes", "globex": "Globex"}
+ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
+RUN_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """A first sync under way."""
+
+    ref: IntegrationRef
+    job_id: UUID
+    run_id: str
+
+
+def run_demo(settings: Settings, *, once: bool, as_json: bool) -> int:
+    """Show everything; returns the exit code."""
+    console = Console(stderr=True)
+    began = time.monotonic()
+    create_master_key(settings.data_folder / "master.key")
+    ports = Ports.choose(console.print)
+    sandbox_port = free_port(8330, lambda a, b: console.print(f"Port {a} is in use; taking {b}."))
+    settings = _point_at_sandbox(settings, ports, sandbox_port)
+    console.print(f"Data folder: {settings.data_folder}")
+    store = open_store(settings, CONNECTORS.values())
+    with Processes(settings.data_folder / "logs", environment(settings, store, ports)) as processes:
+        sandbox = Sandbox(f"http://127.0.0.1:{sandbox_port}")
+        _start_sandbox(processes, settings, sandbox, sandbox_port)
+        start_stack(processes, settings, ports, console.print)
+        refs = _connect_all(store, sandbox, console)
+        dagster = DagsterClient(ports.dagster_url)
+        launched = [_launch(store, dagster, ref) for ref in refs]
+        runs = _follow(store, dagster, launched, console)
+        report = _report(store, launched, runs, ports, sandbox.url)
+        good = _judge(report, store, sandbox, launched, console)
+        if as_json:
+            print(orjson.dumps(report).decode())
+        else:
+            _show(report, time.monotonic() - began, console)
+        if not once:
+            console.print("Ctrl-C stops everything; the data stays.")
+            return watch(processes, console)
+    store.close()
+    return 0 if good else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """The sandbox's control endpoints."""
+
+    url: str
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """The accounts that can be connected, with their OAuth clients."""
+        found: list[dict[str, Any]] = self._get("/sandbox/accounts")
+        return found
+
+    def counts(self, service: str, account: str) -> dict[str, int]:
+        """How many records a complete sync must find."""
+        found: dict[str, int] = self._get(f"/sandbox/{service}/{account}/counts")
+        return found
+
+    def _get(self, path: str) -> Any:
+        response = requests.get(self.url + path, timeout=30)
+        response.raise_for_status()
+        return response.json()
+
+
+def _point_at_sandbox(settings: Settings, ports: Ports, sandbox_port: int) -> Settings:
+    """Write the overrides and a settings file, so that other commands find the same services."""
+    from integrations_pipeline.sandbox.server import overrides
+
+    folder = settings.data_folder
+    path = folder / "sandbox" / "overrides.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    addresses = overrides(f"http://127.0.0.1:{sandbox_port}")
+    path.write_bytes(orjson.dumps(addresses, option=orjson.OPT_INDENT_2))
+    values = {
+        "INTEGRATIONS_CONNECTOR_OVERRIDES": str(path),
+        "INTEGRATIONS_PUBLIC_URL": ports.public_url,
+        "INTEGRATIONS_DAGSTER_URL": ports.dagster_url,
+    }
+    lines = "".join(f"{name}={value}\n" for name, value in values.items())
+    (folder / "settings.env").write_text(lines)
+    os.environ.update(values)
+    return load_settings()
+
+
+def _start_sandbox(processes: Processes, settings: Settings, sandbox: Sandbox, port: int) -> None:
+    state = settings.data_folder / "sandbox" / "state.json"
+    processes.start(
+        "sandbox",
+        *("integrations", "sandbox", "--port", str(port), "--state", str(state), "--approve"),
+    )
+    processes.wait_ready("sandbox", answers(f"{sandbox.url}/sandbox/health"))
+
+
+def _connect_all(store: Store, sandbox: Sandbox, console: Console) -> list[IntegrationRef]:
+    """Every sandbox account as an integration, connected through the real OAuth flow."""
+    status = {row.key: row.status for row in list_integrations(store)}
+    refs = []
+    for account in sandbox.accounts():
+        ref = _integration(store, account)
+        if status.get(ref.key) not in {IntegrationStatus.ACTIVE, IntegrationStatus.SYNCING}:
+            _connect(store, ref)
+            console.print(f"Connected {ref.key}")
+        refs.append(ref)
+    return refs
+
+
+def _integration(store: Store, account: dict[str, Any]) -> IntegrationRef:
+    slug = account["account"]
+    tenant_id = create_tenant(store, slug, TENANTS.get(slug, slug))
+    try:
+        return find_integration(store, f"{slug}--{account['service']}")
+    except RequestError:
+        return create_integration(
+            store,
+            tenant_id,
+            account["service"],
+            account["service"],
+            client_id=account["client_id"],
+            client_secret=account["client_secret"],
+            settings=account["settings"],
+        )
+
+
+def _connect(store: Store, ref: IntegrationRef) -> None:
+    """What a person's browser does: open the link, grant access, come back."""
+    user = create_user(store, ref.tenant_id, "demo@localhost", "Demo", "ADMIN")
+    with requests.Session() as browser:
+        response = browser.get(connect_link(store, Ticket(ref.key, user)), timeout=60)
+    if not response.ok or "Connected" not in response.text:
+        raise ConfigurationError(f"{ref.key} could not be connected ({response.status_code}).")
+
+
+def _launch(store: Store, dagster: DagsterClient, ref: IntegrationRef) -> Launched:
+    dagster.add_partition(ref.connector, ref.key)
+    job_id = create_sync_job(store, ref, SyncRequest(trigger="demo"))
+    run_id = dagster.launch(store, job_id)
+    return Launched(ref, job_id, run_id or "")
+
+
+def _follow(
+    store: Store, dagster: DagsterClient, launched: list[Launched], console: Console
+) -> dict[str, str]:
+    """Show progress until every run has ended; returns each run's last status."""
+    columns = (
+        TextColumn("{task.description:<20}"),
+        BarColumn(),
+        TextColumn("{task.completed:>6,.0f} records"),
+        TextColumn("{task.fields[state]}"),
+        TimeElapsedColumn(),
+    )
+    runs: dict[str, str] = {}
+    deadline = time.monotonic() + RUN_SECONDS
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        tasks = {
+            one.job_id: progress.add_task(one.ref.key, total=None, state="") for one in launched
+        }
+        while set(runs.values()) - ENDED or not runs:
+            if time.monotonic() > deadline:
+                raise IntegrationsError("The runs do not end.", action="See the Dagster UI.")
+            time.sleep(0.5)
+            for one in launched:
+                runs[one.run_id] = _state(dagster, one, runs)
+                job = _job(store, one)
+                progress.update(
+                    tasks[one.job_id],
+                    completed=job["processed"],
+                    total=job["processed"] if runs[one.run_id] in ENDED else None,
+                    state=runs[one.run_id].lower(),
+                )
+    return runs
+
+
+def _state(dagster: DagsterClient, one: Launched, runs: dict[str, str]) -> str:
+    known = runs.get(one.run_id, "")
+    return known if known in ENDED else dagster.run_status(one.run_id)
+
+
+def _job(store: Store, one: Launched) -> dict[str, Any]:
+    jobs = get_sync_job_history(store, one.ref, limit=5)
+    return next(job for job in jobs if job["id"] == str(one.job_id))
+
+
+def _report(
+    store: Store,
+    launched: list[Launched],
+    runs: dict[str, str],
+    ports: Ports,
+    sandbox_url: str,
+) -> dict[str, Any]:
+    status = {row.key: row.status for row in list_integrations(store)}
+    return {
+        "integrations": [
+            {
+                "tenant": one.ref.key.split("--")[0],
+                "type": one.ref.connector.type.value,
+                "status": status[one.ref.key],
+                "resources": {
+                    resource.name: table_state(store, one.ref, resource).rows
+                    for resource in one.ref.connector.resources
+                },
+            }
+            for one in launched
+        ],
+        "runs": [
+            {
+                "run_id": one.run_id,
+                "status": runs[one.run_id],
+                "seconds": _job(store, one)["seconds"],
+            }
+            for one in launched
+        ],
+        "urls": {
+            "dagster": ports.dagster_url,
+            "web": ports.public_url,
+            "sandbox": sandbox_url,
+        },
+    }
+
+
+def _judge(
+    report: dict[str, Any],
+    store: Store,
+    sandbox: Sandbox,
+    launched: list[Launched],
+    console: Console,
+) -> bool:
+    """Whether every run succeeded and every count equals the sandbox's; says what does not."""
+    good = True
+    for entry, run, one in zip(report["integrations"], report["runs"], launched, strict=True):
+        counts = sandbox.counts(one.ref.connector.name, entry["tenant"])
+        wrong = {
+            name: (rows, counts.get(name))
+            for name, rows in entry["resources"].items()
+            if rows != counts.get(name)
+        }
+        for name, (here, there) in wrong.items():
+            console.print(f"[red]{one.ref.key} {name}: {here} rows, the service has {there}.[/red]")
+        if run["status"] != "SUCCESS":
+            console.print(f"[red]{one.ref.key}: {_job(store, one)['error'] or run['status']}[/red]")
+        good = good and not wrong and run["status"] == "SUCCESS"
+    return good
+
+
+def _show(report: dict[str, Any], seconds: float, console: Console) -> None:
+    table = Table("service", "resource", *TENANTS.values(), title="Rows in Postgres")
+    rows: dict[tuple[str, str], dict[str, int]] = {}
+    for entry in report["integrations"]:
+        for name, count in entry["resources"].items():
+            rows.setdefault((entry["type"], name), {})[entry["tenant"]] = count
+    for (service, name), counts in rows.items():
+        table.add_row(service, name, *(f"{counts.get(tenant, 0):,}" for tenant in TENANTS))
+    console.print(table)
+    console.print(f"Ready after {seconds:.0f} s. Open:")
+    console.print(f"  {report['urls']['dagster']}/asset-groups  the assets and their runs")
+    console.print(f"  {report['urls']['dagster']}/runs          what just ran")
+    console.print("Sync one again in another terminal: integrations sync acme--hubspot")

@@ -1,0 +1,109 @@
+"""Errors, sorted by what the caller should do.
+
+IntegrationsError
+├── ConfigurationError      the operator must change a setting
+│   └── MasterKeyError      the key that protects secrets is missing, short or wrong
+├── RequestError            the caller asked for something that does not exist or makes no sense
+│   └── ConflictError       ... or that another actor holds at the moment
+├── FenceLostError          another run owns the job now: stop writing
+└── ServiceError            the service's answer; carries the HTTP status where there is one
+    ├── ConnectAgainError   only a person with the account can help: connect again
+    ├── ForbiddenError      this resource is not allowed; the connection itself is well
+    ├── NotFoundError       the object or address does not exist
+    ├── RejectedError       the service refuses this request; the same request fails again
+    ├── AnswerError         the answer is not what the service documents
+    ├── StaleCursorError    the service no longer knows the place where we stopped
+    └── TransientError      the same request may work later
+        └── RateLimitedError
+"""
+
+
+class IntegrationsError(Exception):
+    """Base of all errors: `str()` says what failed, `action` what to do about it."""
+
+    action = ""
+
+    def __init__(self, message: str, *, action: str = "") -> None:
+        super().__init__(message)
+        if action:
+            self.action = action
+
+    def __str__(self) -> str:
+        """The message, followed by what to do."""
+        message = super().__str__()
+        return f"{message} {self.action}".strip()
+
+
+class ConfigurationError(IntegrationsError):
+    """A setting is missing or wrong."""
+
+
+class MasterKeyError(ConfigurationError):
+    """The master key is missing, short or wrong."""
+
+    action = "Set INTEGRATIONS_MASTER_KEY or INTEGRATIONS_MASTER_KEY_FILE (docs/operating.md)."
+
+
+class RequestError(IntegrationsError):
+    """The caller asked for something that does not exist or makes no sense."""
+
+
+class ConflictError(RequestError):
+    """Another actor holds what was asked for."""
+
+
+class FenceLostError(IntegrationsError):
+    """The job belongs to another run now; nothing more may be written."""
+
+
+class ServiceError(IntegrationsError):
+    """A service did not do what was asked."""
+
+    def __init__(self, message: str, *, action: str = "", status: int | None = None) -> None:
+        super().__init__(message, action=action)
+        self.status = status
+
+
+class ConnectAgainError(ServiceError):
+    """The credentials are dead; only a person can renew them."""
+
+    action = "Connect the account again."
+
+
+class ForbiddenError(ServiceError):
+    """The account's rights, scopes or plan do not cover this resource."""
+
+    action = "Grant the missing permission in the service, then sync again."
+
+
+class NotFoundError(ServiceError):
+    """The object or address does not exist."""
+
+
+class RejectedError(ServiceError):
+    """The service refuses this request; repeating it is useless."""
+
+
+class AnswerError(ServiceError):
+    """The answer is not what the service documents."""
+
+    action = "Nothing of this page was stored; sync again, and report it if it stays."
+
+
+class StaleCursorError(ServiceError):
+    """The service no longer knows the place where we stopped; a full read is needed."""
+
+
+class TransientError(ServiceError):
+    """The same request may work later; `retry_after` is in seconds, where the service says it."""
+
+    action = "Sync again later."
+    retry_after: float | None = None
+
+
+class RateLimitedError(TransientError):
+    """The service asks us to slow down."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message, status=429)
+        self.retry_after = retry_after

@@ -1,0 +1,41 @@
+"""Connecting accounts: authorize, exchange, refresh, and the vault that keeps the tokens."""
+
+from integrations_pipeline.oauth.accounts import (
+    IntegrationRef,
+    create_integration,
+    create_tenant,
+    create_user,
+    find_integration,
+    list_integrations,
+    reference,
+)
+from integrations_pipeline.oauth.flow import (
+    BadStateError,
+    deny_connection,
+    exchange_code_for_token,
+    generate_auth_url,
+)
+from integrations_pipeline.oauth.vault import (
+    VaultTokens,
+    get_valid_token,
+    refresh_access_token,
+    store_oauth_token,
+)
+
+__all__ = [
+    "BadStateError",
+    "IntegrationRef",
+    "VaultTokens",
+    "create_integration",
+    "create_tenant",
+    "create_user",
+    "deny_connection",
+    "exchange_code_for_token",
+    "find_integration",
+    "generate_auth_url",
+    "get_valid_token",
+    "list_integrations",
+    "reference",
+    "refresh_access_token",
+    "store_oauth_token",
+]

@@ -1,0 +1,127 @@
+"""Tenants, users and integrations: made, found, described."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from integrations_pipeline.connectors import connector_named
+from integrations_pipeline.connectors.base import Connector
+from integrations_pipeline.errors import ConflictError, RequestError
+from integrations_pipeline.oauth.endpoints import check_settings
+from integrations_pipeline.store import Place, Store
+from integrations_pipeline.store.models import Integration, Tenant, User
+
+SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+CLIENT_SECRET = "integration.client_secret"  # noqa: S105 - a column's name
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationRef:
+    """Which integration: all that is ever passed around, logged or shown."""
+
+    tenant_id: UUID
+    id: UUID
+    key: str
+    """`tenant--name`"""
+    connector: Connector
+
+
+def create_tenant(store: Store, slug: str, name: str) -> UUID:
+    """A new tenant, or the one that has this slug already."""
+    _check_slug(slug)
+    with store.system() as session:
+        found = session.scalar(select(Tenant.id).where(Tenant.slug == slug))
+        if found is None:
+            found = uuid4()
+            session.add(Tenant(id=found, slug=slug, name=name))
+    return found
+
+
+def create_user(store: Store, tenant_id: UUID, email: str, name: str, role: str) -> UUID:
+    """A new user of the tenant, or the one who has this address already."""
+    with store.tenant(tenant_id) as session:
+        found = session.scalar(select(User.id).where(User.email == email))
+        if found is None:
+            found = uuid4()
+            session.add(User(tenant_id=tenant_id, id=found, email=email, name=name, role=role))
+    return found
+
+
+def create_integration(
+    store: Store,
+    tenant_id: UUID,
+    service: str,
+    slug: str,
+    *,
+    client_id: str,
+    client_secret: str,
+    settings: Mapping[str, Any] | None = None,
+) -> IntegrationRef:
+    """A new integration, not connected yet; its client secret is sealed.
+
+    Raises:
+        RequestError: unknown service, bad name or settings, empty client id or secret.
+        ConflictError: the tenant has an integration of this name.
+    """
+    connector = connector_named(service)
+    _check_slug(slug)
+    check_settings(connector, settings or {})
+    if not client_id or not client_secret:
+        raise RequestError("A client id and a client secret are needed.")
+    row = Integration(
+        tenant_id=tenant_id,
+        id=uuid4(),
+        slug=slug,
+        name=slug,
+        type=connector.type.value,
+        settings=dict(settings or {}),
+        client_id=client_id,
+    )
+    place = Place(tenant_id, row.id, CLIENT_SECRET)
+    row.client_secret = store.keyring.seal(client_secret, place)
+    try:
+        with store.tenant(tenant_id) as session:
+            row.key = f"{session.scalars(select(Tenant.slug)).one()}--{slug}"
+            session.add(row)
+    except IntegrityError as error:
+        raise ConflictError(f"There is an integration named {slug!r} already.") from error
+    return IntegrationRef(tenant_id, row.id, row.key, connector)
+
+
+def find_integration(store: Store, key: str) -> IntegrationRef:
+    """The integration with this key (`tenant--name`).
+
+    Raises:
+        RequestError: there is none.
+    """
+    with store.system() as session:
+        row = session.scalar(select(Integration).where(Integration.key == key))
+    if row is None:
+        raise RequestError(
+            f"There is no integration {key!r}.", action="`integrations list` shows them."
+        )
+    return reference(row)
+
+
+def list_integrations(store: Store) -> list[Integration]:
+    """All integrations of all tenants, by key."""
+    with store.system() as session:
+        return list(session.scalars(select(Integration).order_by(Integration.key)))
+
+
+def reference(row: Integration) -> IntegrationRef:
+    """What to pass around instead of the row."""
+    return IntegrationRef(row.tenant_id, row.id, row.key, connector_named(row.type))
+
+
+def _check_slug(slug: str) -> None:
+    if not SLUG.fullmatch(slug) or len(slug) > 60:
+        raise RequestError(
+            f"{slug!r} is no usable name.",
+            action="Use small letters and digits, with single hyphens between them.",
+        )

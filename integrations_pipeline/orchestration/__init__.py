@@ -1,0 +1,1 @@
+"""What the engine asks of Dagster: partitions, launching a run, its own storage."""

@@ -1,0 +1,210 @@
+"""The parts an emulated service is made of: a request, a call, operations and rules."""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, ClassVar, Generic, TypeVar
+from urllib.parse import parse_qsl
+
+import orjson
+
+from integrations_pipeline.sandbox.accounts import Client
+from integrations_pipeline.sandbox.config import SandboxConfig
+from integrations_pipeline.sandbox.dataset import Dataset
+from integrations_pipeline.sandbox.limits import Budget, Usage
+from integrations_pipeline.sandbox.replies import Reply
+from integrations_pipeline.sandbox.tables import Record
+from integrations_pipeline.sandbox.vault import AccessToken, Vault
+
+D = TypeVar("D", bound=Dataset)
+
+
+@dataclass(frozen=True)
+class ApiRequest:
+    """An HTTP request with the sandbox's own prefix taken off."""
+
+    method: str
+    path: str
+    query_string: str
+    headers: Mapping[str, str]
+    content: bytes
+    base: str
+    tenant: str | None
+    now: float
+    params: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def pairs(self) -> list[tuple[str, str]]:
+        return parse_qsl(self.query_string, keep_blank_values=True)
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        return dict(self.pairs)
+
+    @cached_property
+    def form(self) -> dict[str, str]:
+        return dict(parse_qsl(self.content.decode(errors="replace"), keep_blank_values=True))
+
+    @cached_property
+    def json(self) -> Any:
+        """The JSON body; None when it is no JSON."""
+        try:
+            return orjson.loads(self.content)
+        except orjson.JSONDecodeError:
+            return None
+
+    @property
+    def bearer(self) -> str | None:
+        scheme, _, value = self.headers.get("authorization", "").partition(" ")
+        return value.strip() if scheme.lower() == "bearer" and value.strip() else None
+
+
+@dataclass(frozen=True)
+class Call(Generic[D]):
+    """An API request whose token was accepted."""
+
+    request: ApiRequest
+    access: AccessToken
+    data: D
+    vault: Vault
+    config: SandboxConfig
+
+    @property
+    def query(self) -> dict[str, str]:
+        return self.request.query
+
+    @property
+    def params(self) -> Mapping[str, str]:
+        return self.request.params
+
+    @property
+    def now(self) -> float:
+        return self.request.now
+
+
+@dataclass(frozen=True)
+class TokenCall:
+    """A request to a token endpoint: the client proves itself in it."""
+
+    request: ApiRequest
+    vault: Vault
+    config: SandboxConfig
+
+
+Handler = TypeVar("Handler", bound=Callable[..., Reply])
+
+
+@dataclass(frozen=True)
+class Operation(Generic[Handler]):
+    """A method and a path, in the form /crm/v3/objects/{type}, and what answers them."""
+
+    method: str
+    template: str
+    handler: Handler
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.template.rstrip("/")))
+
+    def match(self, path: str) -> dict[str, str] | None:
+        found = self._pattern.fullmatch(path)
+        return found.groupdict() if found else None
+
+
+@dataclass(frozen=True)
+class ConsentRules:
+    """What a service's authorize page asks of a request."""
+
+    title: str
+    path: str
+    code_seconds: float
+    code_prefix: str = ""
+    pkce: bool = True
+    response_type_required: bool = False
+    scopes: re.Pattern[str] = re.compile(r".*")
+    # RFC 6749 sends a bad scope back to the client; HubSpot shows a page to the user instead.
+    scope_error_redirects: bool = True
+
+
+class Service(ABC, Generic[D]):
+    """One emulated service: its operations, and its own words for what goes wrong."""
+
+    name: ClassVar[str]
+    prefix: ClassVar[str]
+    consent: ClassVar[ConsentRules]
+    operations: Sequence[Operation[Callable[[Call[D]], Reply]]]
+    token_operations: Sequence[Operation[Callable[[TokenCall], Reply]]]
+
+    @abstractmethod
+    def dataset(self, account: str, records: int, changed: Mapping[str, Sequence[Record]]) -> D:
+        """The data of an account: generated, then overlaid with what changed."""
+
+    @abstractmethod
+    def unauthorized(self, reason: str) -> Reply:
+        """The answer to a token that is missing, invalid or expired."""
+
+    @abstractmethod
+    def rate_limited(self, usage: Usage) -> Reply:
+        """The answer when a budget is used up."""
+
+    @abstractmethod
+    def server_error(self) -> Reply:
+        """The answer when the service itself fails."""
+
+    @abstractmethod
+    def unknown_path(self, request: ApiRequest) -> Reply:
+        """The answer to a path or method that does not exist."""
+
+    @abstractmethod
+    def budgets(self, path: str) -> Sequence[Budget]:
+        """The request budgets a path draws on."""
+
+    @abstractmethod
+    def limit_headers(self, usages: Sequence[Usage]) -> dict[str, str]:
+        """What every answer tells about the budgets."""
+
+    @abstractmethod
+    def endless(self, request: ApiRequest, body: Record) -> Record:
+        """The same page with a cursor that leads on."""
+
+    def bearer(self, request: ApiRequest) -> str | None:
+        return request.bearer
+
+    def claimed_client(self, request: ApiRequest) -> Client | None:
+        """The client a token request says it comes from, before its secret is checked."""
+        del request
+        return None
+
+    def account_of(self, request: ApiRequest, vault: Vault) -> str | None:
+        """The account a request is about, when it says so."""
+        token = vault.access_token(self.name, self.bearer(request) or "")
+        if token is not None:
+            return token.account
+        client = self.claimed_client(request)
+        return client.account if client else None
+
+    def refusal(self, request: ApiRequest) -> Reply | None:
+        """An answer given before anything else is looked at."""
+        del request
+        return None
+
+    def check_scopes(self, call: Call[D]) -> None:
+        """Raises when the token's scopes do not cover the call."""
+
+    def headers(self, request: ApiRequest, account: str | None) -> dict[str, str]:
+        """Headers on every answer."""
+        del request, account
+        return {}
+
+
+def routed(
+    operations: Sequence[Operation[Handler]], request: ApiRequest
+) -> tuple[Operation[Handler], ApiRequest] | None:
+    """The operation for a request, and the request with the parameters of its path."""
+    for operation in operations:
+        params = operation.match(request.path)
+        if params is not None and operation.method == request.method:
+            return operation, replace(request, params=params)
+    return None

@@ -1,0 +1,1 @@
+"""Zendesk's Ticketing API: incremental exports and lists."""

@@ -1,0 +1,134 @@
+"""Zendesk as an emulated service: its operations, limits and scopes."""
+
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+
+from integrations_pipeline.sandbox.accounts import ACCOUNTS
+from integrations_pipeline.sandbox.limits import Budget, Usage
+from integrations_pipeline.sandbox.replies import Reply
+from integrations_pipeline.sandbox.service import (
+    ApiRequest,
+    Call,
+    ConsentRules,
+    Operation,
+    Service,
+)
+from integrations_pipeline.sandbox.tables import Record
+from integrations_pipeline.sandbox.vault import Vault
+from integrations_pipeline.sandbox.zendesk import errors, incremental, lists, tokens
+from integrations_pipeline.sandbox.zendesk.data import ZendeskData
+
+_ACCOUNT_BUDGET = Budget("account", 700, 60)
+_EXPORT_BUDGET = Budget("incremental-exports", 10, 60)
+_TICKETS_BUDGET = Budget("tickets-index", 100, 60)
+_API = "/api/v2"
+_RESOURCE = re.compile(r"/api/v2/(?:incremental/)?(\w+)")
+# Metrics have no narrow scope of their own: they belong to tickets.
+_SCOPE_OF = {"ticket_metrics": "tickets", "ticket_fields": "tickets"}
+_OPEN_TO_ALL = frozenset({"oauth", "account"})
+
+
+class Zendesk(Service[ZendeskData]):
+    """Zendesk Support: one account is a subdomain."""
+
+    name = "zendesk"
+    prefix = "/zendesk/{subdomain}"
+    consent = ConsentRules(
+        title="Zendesk",
+        path="/oauth/authorizations/new",
+        code_seconds=120,
+        response_type_required=True,
+        scopes=re.compile(r"read|write|impersonate|[a-z_]+:(read|write)"),
+    )
+    token_operations = (Operation("POST", "/oauth/tokens", tokens.token),)
+    operations = (
+        Operation("GET", f"{_API}/oauth/tokens/current", tokens.current),
+        Operation("DELETE", f"{_API}/oauth/tokens/current", tokens.revoke_current),
+        Operation("GET", f"{_API}/users/me", lists.me),
+        Operation("GET", f"{_API}/account/settings", lists.settings),
+        *(
+            Operation("GET", f"{_API}/incremental/{name}/cursor", handler)
+            for name in ("tickets", "users")
+            for handler in [incremental.export_by_cursor(name)]
+        ),
+        Operation("GET", f"{_API}/incremental/organizations", incremental.export_organizations),
+        Operation("GET", f"{_API}/ticket_fields", lists.ticket_fields),
+        *(
+            Operation("GET", f"{_API}/{name}", lists.listed(name))
+            for name in (
+                "tickets",
+                "users",
+                "organizations",
+                "ticket_metrics",
+                "satisfaction_ratings",
+            )
+        ),
+        *(
+            Operation("GET", f"{_API}/{name}/show_many", lists.many(name))
+            for name in ("tickets", "users", "organizations")
+        ),
+        *(
+            Operation("GET", f"{_API}/{name}/{{id}}", lists.one(name))
+            for name in ("tickets", "users", "organizations", "satisfaction_ratings")
+        ),
+    )
+
+    def dataset(
+        self, account: str, records: int, changed: Mapping[str, Sequence[Record]]
+    ) -> ZendeskData:
+        return ZendeskData(account, records, changed)
+
+    def account_of(self, request: ApiRequest, vault: Vault) -> str | None:
+        """The subdomain says it."""
+        del vault
+        return request.tenant if request.tenant in ACCOUNTS else None
+
+    def refusal(self, request: ApiRequest) -> Reply | None:
+        return None if request.tenant in ACCOUNTS else errors.no_help_center()
+
+    def unauthorized(self, reason: str) -> Reply:
+        return errors.unauthorized(reason)
+
+    def rate_limited(self, usage: Usage) -> Reply:
+        return errors.rate_limited(usage)
+
+    def server_error(self) -> Reply:
+        message = "Sorry, we could not process your request. Please try again in a moment."
+        return Reply({"error": {"title": "Internal Server Error", "message": message}}, 500)
+
+    def unknown_path(self, request: ApiRequest) -> Reply:
+        del request
+        return errors.plain(404, "InvalidEndpoint", "Not found")
+
+    def budgets(self, path: str) -> Sequence[Budget]:
+        if path.startswith(f"{_API}/incremental/"):
+            return [_ACCOUNT_BUDGET, _EXPORT_BUDGET]
+        if path == f"{_API}/tickets":
+            return [_ACCOUNT_BUDGET, _TICKETS_BUDGET]
+        return [_ACCOUNT_BUDGET]
+
+    def limit_headers(self, usages: Sequence[Usage]) -> dict[str, str]:
+        return {n: v for usage in usages for n, v in errors.budget_headers(usage).items()}
+
+    def headers(self, request: ApiRequest, account: str | None) -> dict[str, str]:
+        del request, account
+        return {"X-Request-Id": str(uuid.uuid4())}
+
+    def check_scopes(self, call: Call[ZendeskData]) -> None:
+        found = _RESOURCE.match(call.request.path)
+        resource = found[1] if found else ""
+        needed = f"{_SCOPE_OF.get(resource, resource)}:read"
+        if resource not in _OPEN_TO_ALL and not {"read", needed} & set(call.access.scopes):
+            raise errors.forbidden()
+
+    def endless(self, request: ApiRequest, body: Record) -> Record:
+        url = f"{request.base}{request.path}.json?{request.query_string}"
+        if "after_url" in body:
+            return {**body, "end_of_stream": False}
+        if "end_time" in body:
+            return {**body, "end_of_stream": False, "next_page": body["next_page"] or url}
+        if "meta" in body:
+            links = {**body["links"], "next": body["links"]["next"] or url}
+            return {**body, "meta": {**body["meta"], "has_more": True}, "links": links}
+        return {**body, "next_page": body.get("next_page") or url}

@@ -1,0 +1,97 @@
+"""What the long commands do: serve on one machine, and sync at the terminal."""
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from integrations_pipeline.connectors import CONNECTORS
+from integrations_pipeline.oauth import find_integration
+from integrations_pipeline.processes import Processes
+from integrations_pipeline.settings import Settings
+from integrations_pipeline.stack import Ports, environment, start_stack
+from integrations_pipeline.store import Store, open_store
+from integrations_pipeline.sync import (
+    Counts,
+    JobResult,
+    SyncRequest,
+    create_sync_job,
+    execute_sync_job,
+)
+
+
+def run_serve(settings: Settings) -> int:
+    """Serve until Ctrl-C or until a part ends; returns the exit code."""
+    console = Console(stderr=True)
+    store = open_store(settings, CONNECTORS.values())
+    ports = Ports.choose(console.print)
+    with Processes(settings.data_folder / "logs", environment(settings, store, ports)) as processes:
+        start_stack(processes, settings, ports, console.print)
+        console.print(f"Web:     {ports.public_url}\nDagster: {ports.dagster_url}")
+        console.print("Ctrl-C stops everything.")
+        return watch(processes, console)
+
+
+def watch(processes: Processes, console: Console) -> int:
+    """Wait for Ctrl-C (0), or for a part that ends by itself (1)."""
+    try:
+        while (ended := processes.ended()) is None:
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        console.print("Stopping …")
+        return 0
+    console.print(f"[red]The process {ended!r} has ended; see its log.[/red]")
+    return 1
+
+
+def sync_here(store: Store, key: str, request: SyncRequest, *, console: Console) -> dict[str, Any]:
+    """Carry a sync out in this process, with progress on a terminal."""
+    ref = find_integration(store, key)
+    job_id = create_sync_job(store, ref, request)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} records"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        names = request.resources or ref.connector.resource_names
+        tasks = {name: progress.add_task(name, total=None) for name in names}
+
+        def show(name: str, counts: Counts) -> None:
+            progress.update(tasks[name], completed=counts.processed)
+
+        result = execute_sync_job(store, ref, job_id, on_progress=show)
+    if result.error:
+        console.print(f"[red]Failed:[/red] {result.error}", soft_wrap=True, highlight=False)
+    return told(key, result)
+
+
+def told(key: str, result: JobResult) -> dict[str, Any]:
+    """A job's result as JSON tells it."""
+    resources = [
+        {
+            "resource": one.name,
+            "status": one.status.value,
+            "mode": one.mode,
+            "processed": one.counts.processed,
+            "created": one.counts.created,
+            "updated": one.counts.updated,
+            "deleted": one.counts.deleted,
+            "unchanged": one.counts.unchanged,
+            "seconds": round(one.seconds, 3),
+            "error": one.error,
+        }
+        for one in result.resources
+    ]
+    return {
+        "integration": key,
+        "job_id": str(result.job_id),
+        "status": result.status.value,
+        "error": result.error,
+        "api_calls": result.usage.calls,
+        "seconds": round(result.seconds, 3),
+        "resources": resources,
+    }

@@ -1,0 +1,84 @@
+"""Everything that serves on one machine: web process, code server, Dagster's UI and daemon."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from integrations_pipeline.orchestration.home import (
+    DATABASE_VARIABLE,
+    LOCATION,
+    dagster_url,
+    write_home,
+    write_workspace,
+)
+from integrations_pipeline.processes import Processes, answers, free_port, listens
+from integrations_pipeline.settings import Settings
+from integrations_pipeline.store import Store
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the parts listen, all on loopback."""
+
+    web: int
+    dagster: int
+    code: int
+
+    @classmethod
+    def choose(cls, say: Say, web: int = 8300) -> "Ports":
+        """The usual ports, or free ones near them; what was in use is said."""
+
+        def taken(wanted: int, port: int) -> None:
+            say(f"Port {wanted} is in use; taking {port}.")
+
+        return cls(free_port(web, taken), free_port(web + 10, taken), free_port(web + 20, taken))
+
+    @property
+    def public_url(self) -> str:
+        """The web process."""
+        return f"http://127.0.0.1:{self.web}"
+
+    @property
+    def dagster_url(self) -> str:
+        """The Dagster UI."""
+        return f"http://127.0.0.1:{self.dagster}"
+
+
+def environment(settings: Settings, store: Store, ports: Ports) -> dict[str, str]:
+    """What the children need to know: the same database, key, overrides and addresses."""
+    found = {
+        "DATABASE_URL": store.url.render_as_string(hide_password=False),
+        "INTEGRATIONS_HOME": str(settings.data_folder),
+        "INTEGRATIONS_PUBLIC_URL": ports.public_url,
+        "INTEGRATIONS_DAGSTER_URL": ports.dagster_url,
+        "DAGSTER_HOME": str(settings.data_folder / "dagster"),
+        DATABASE_VARIABLE: dagster_url(settings, store.url).render_as_string(hide_password=False),
+    }
+    if settings.connector_overrides is not None:
+        overrides = Path(settings.connector_overrides).resolve()
+        found["INTEGRATIONS_CONNECTOR_OVERRIDES"] = str(overrides)
+    return found
+
+
+def start_stack(processes: Processes, settings: Settings, ports: Ports, say: Say) -> None:
+    """Start the four processes and wait until each answers."""
+    write_home(settings)
+    workspace = str(write_workspace(settings, ports.code))
+    say("Starting the web process and the Dagster code server …")
+    processes.start("web", "integrations", "web", "--port", str(ports.web))
+    processes.start(
+        "code-server",
+        *("dagster", "api", "grpc", "-m", "integrations_pipeline.definitions"),
+        *("-h", "127.0.0.1", "-p", str(ports.code), "--location-name", LOCATION),
+    )
+    processes.wait_ready("web", answers(f"{ports.public_url}/health"))
+    processes.wait_ready("code-server", listens(ports.code))
+    say("Starting the Dagster UI and daemon …")
+    processes.start(
+        "dagster-webserver",
+        *("dagster-webserver", "-h", "127.0.0.1", "-p", str(ports.dagster), "-w", workspace),
+    )
+    processes.wait_ready("dagster-webserver", answers(f"{ports.dagster_url}/server_info"))
+    processes.start("dagster-daemon", "dagster-daemon", "run", "-w", workspace)

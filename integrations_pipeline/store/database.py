@@ -1,0 +1,70 @@
+"""One process's way to the data: sessions behind the tenant wall, and the keys to secrets."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.orm import Session
+
+from integrations_pipeline.settings import Settings
+from integrations_pipeline.store.crypto import Keyring
+from integrations_pipeline.store.warehouse import ROLE
+
+
+def application_engine(url: URL) -> Engine:
+    """An engine whose connections all act as the application's role, in UTC."""
+    engine = create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True)
+
+    @event.listens_for(engine, "connect")
+    def act_as_application(connection: psycopg.Connection[Any], _: object) -> None:
+        connection.autocommit = True
+        connection.execute(f"SET ROLE {ROLE}")
+        connection.execute("SET TIME ZONE 'UTC'")
+        connection.autocommit = False
+
+    return engine
+
+
+class Store:
+    """The database, seen by the application's role. Every session is one transaction."""
+
+    def __init__(self, url: URL, settings: Settings, keyring: Keyring) -> None:
+        self.url = url
+        self.settings = settings
+        self.keyring = keyring
+        self.engine = application_engine(url)
+
+    @contextmanager
+    def tenant(self, tenant_id: UUID) -> Iterator[Session]:
+        """A transaction that sees one tenant's rows."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            set_tenant(session.connection(), tenant_id)
+            yield session
+
+    @contextmanager
+    def system(self) -> Iterator[Session]:
+        """A transaction across tenants, for work such as dispatching; it sees no records."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            session.execute(text("SELECT set_config('integrations.system', 'on', true)"))
+            yield session
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+
+def set_tenant(connection: Connection, tenant_id: UUID) -> None:
+    """Let the rest of this transaction see the tenant's rows."""
+    connection.execute(
+        text("SELECT set_config('integrations.tenant', :tenant, true)"), {"tenant": str(tenant_id)}
+    )
+
+
+def normal_url(url: str) -> URL:
+    """The address with our driver written out (bare `postgresql://` means different drivers)."""
+    return make_url(url.replace("postgres://", "postgresql://", 1)).set(
+        drivername="postgresql+psycopg"
+    )

@@ -1,0 +1,48 @@
+"""Which fields to ask a service for."""
+
+from collections.abc import Sequence
+
+from integrations_pipeline.connectors.base import FilterTerm, Resource
+from integrations_pipeline.connectors.paging import dig
+from integrations_pipeline.oauth.accounts import IntegrationRef
+from integrations_pipeline.sync.jobs import check_fields
+from integrations_pipeline.sync.walking import rows_of
+from integrations_pipeline.transport.client import ServiceClient
+
+
+def service_fields(
+    ref: IntegrationRef,
+    resource: Resource,
+    client: ServiceClient,
+    asked: Sequence[str],
+    terms: tuple[FilterTerm, ...],
+) -> tuple[str, ...]:
+    """The fields of a resource by the names that its reader needs; empty means all.
+
+    Raises:
+        RequestError: a field is neither a column nor known to the service.
+    """
+    names = {column.name for column in resource.columns}
+    unknown = [name for name in asked if name not in names]
+    if unknown and resource.catalog is not None:
+        page = client.get(resource.catalog.path)
+        rows = rows_of(page, resource.catalog.records_at, resource.catalog.path)
+        known = [str(dig(row, resource.catalog.name_at)) for row in rows]
+        check_fields(ref, resource, asked, known=known)
+    if not resource.fields_param:
+        return tuple(asked)
+    return _under(resource, asked, terms)
+
+
+def _under(
+    resource: Resource, asked: Sequence[str], terms: tuple[FilterTerm, ...]
+) -> tuple[str, ...]:
+    """Names below the record's field container: those asked for, or those of all columns."""
+    prefix = resource.fields_under + "."
+    wanted = asked or [column.name for column in resource.columns]
+    paths = [term.column.paths[0] for term in terms] + [resource.merged_at]
+    for name in wanted:
+        column = resource.column(name)
+        paths += column.paths if column else [prefix + name]
+    inside = [path.removeprefix(prefix) for path in paths if path.startswith(prefix)]
+    return tuple(dict.fromkeys(inside))

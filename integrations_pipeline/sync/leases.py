@@ -1,0 +1,197 @@
+"""Who may write for a job: claimed by one run, kept by a lease, fenced against the last one."""
+
+import os
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import psutil
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.orm import Session
+
+from integrations_pipeline.errors import ConflictError, FenceLostError, RequestError
+from integrations_pipeline.oauth.accounts import IntegrationRef
+from integrations_pipeline.store import Store
+from integrations_pipeline.store.models import (
+    Integration,
+    IntegrationStatus,
+    IntegrationSyncJob,
+    JobStatus,
+)
+from integrations_pipeline.sync.jobs import SyncRequest, request_of
+from integrations_pipeline.transport.client import Usage
+
+DIED = "The run stopped reporting; what it committed is kept, and the next sync goes on from there."
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job that is ours until our fence is passed by another's."""
+
+    ref: IntegrationRef
+    job_id: UUID
+    fence: int
+    request: SyncRequest
+
+
+def claim_sync_job(
+    store: Store, ref: IntegrationRef, job_id: UUID, run_id: str | None = None
+) -> Claim:
+    """Make a PENDING job ours and RUNNING.
+
+    A job of the same integration whose run has died is ended first.
+
+    Raises:
+        ConflictError: the job is not PENDING, or another one of the integration runs.
+        RequestError: there is no such job.
+    """
+    with store.tenant(ref.tenant_id) as session:
+        # Whoever claims a job of this integration waits here for the others.
+        owner = session.get_one(Integration, (ref.tenant_id, ref.id), with_for_update=True)
+        job = session.get(IntegrationSyncJob, (ref.tenant_id, job_id))
+        if job is None:
+            raise RequestError(f"{ref.key}: there is no sync job {job_id}.")
+        if job.status != JobStatus.PENDING:
+            raise ConflictError(f"{ref.key}: the sync job {job_id} is {job.status} already.")
+        _end_dead_job(session, ref)
+        job.status = JobStatus.RUNNING
+        job.run_id = run_id or job.run_id
+        job.holder = process_identity()
+        job.fence += 1
+        job.started_at = func.now()
+        job.lease_until = func.now() + _lease(store)
+        owner.status, owner.status_reason = IntegrationStatus.SYNCING, None
+        session.flush()
+        return Claim(ref, job_id, job.fence, request_of(job))
+
+
+def renew_lease(store: Store, claim: Claim, usage: Usage) -> None:
+    """Say that the job's run is alive, and what it used so far.
+
+    Raises:
+        FenceLostError: the job is not ours any more.
+    """
+    with store.tenant(claim.ref.tenant_id) as session:
+        renewed = session.execute(
+            update(IntegrationSyncJob)
+            .where(*_held(claim))
+            .values(lease_until=func.now() + _lease(store), **_used(usage))
+            .returning(IntegrationSyncJob.id)
+        ).first()
+    if renewed is None:
+        raise FenceLostError(f"{claim.ref.key}: the sync job was ended or taken over.")
+
+
+def finish_sync_job(
+    store: Store, claim: Claim, status: JobStatus, usage: Usage, error: str | None = None
+) -> None:
+    """End the job; nothing happens when it is not ours any more."""
+    with store.tenant(claim.ref.tenant_id) as session:
+        ended = session.execute(
+            update(IntegrationSyncJob)
+            .where(*_held(claim))
+            .values(
+                status=status,
+                error=error,
+                finished_at=func.now(),
+                lease_until=None,
+                **_used(usage),
+            )
+            .returning(IntegrationSyncJob.id)
+        ).first()
+        if ended is not None:
+            _settle_integration(session, claim.ref, synced=status is JobStatus.COMPLETED)
+
+
+@cache
+def process_identity() -> str:
+    """Host, process id and start time: tells a dead process from another with the same id."""
+    pid = os.getpid()
+    return f"{socket.gethostname()}/{pid}/{psutil.Process(pid).create_time():.2f}"
+
+
+def is_dead(job: IntegrationSyncJob) -> bool:
+    """Whether a RUNNING job's run is gone: its lease ran out, or its process here has ended."""
+    if job.lease_until is None or job.lease_until < datetime.now(UTC):
+        return True
+    host, pid, started = (job.holder or "//").split("/")
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        return f"{psutil.Process(int(pid)).create_time():.2f}" != started
+    except psutil.NoSuchProcess:
+        return True
+
+
+def end_dead_jobs(store: Store) -> int:
+    """Fail all RUNNING jobs whose run is gone; returns how many."""
+    running = select(IntegrationSyncJob).where(IntegrationSyncJob.status == JobStatus.RUNNING)
+    with store.system() as session:
+        dead = [job for job in session.scalars(running.with_for_update()) if is_dead(job)]
+        for job in dead:
+            _bury(session, job)
+    return len(dead)
+
+
+def _end_dead_job(session: Session, ref: IntegrationRef) -> None:
+    """Make room for a new run of the integration, unless another one is alive."""
+    job = session.scalar(
+        select(IntegrationSyncJob)
+        .where(
+            IntegrationSyncJob.tenant_id == ref.tenant_id,
+            IntegrationSyncJob.integration_id == ref.id,
+            IntegrationSyncJob.status == JobStatus.RUNNING,
+        )
+        .with_for_update()
+    )
+    if job is None:
+        return
+    if not is_dead(job):
+        raise ConflictError(
+            f"{ref.key}: a sync is running already (job {job.id}).",
+            action="Wait until it has finished.",
+        )
+    _bury(session, job)
+
+
+def _bury(session: Session, job: IntegrationSyncJob) -> None:
+    job.status, job.error = JobStatus.FAILED, DIED
+    job.fence += 1  # should the run be alive after all, it can't write any more
+    job.lease_until, job.finished_at = None, func.now()
+    owner = session.get_one(Integration, (job.tenant_id, job.integration_id))
+    if owner.status == IntegrationStatus.SYNCING:
+        owner.status = IntegrationStatus.ACTIVE
+    session.flush()
+
+
+def _held(claim: Claim) -> tuple[ColumnElement[bool], ...]:
+    return (
+        IntegrationSyncJob.tenant_id == claim.ref.tenant_id,
+        IntegrationSyncJob.id == claim.job_id,
+        IntegrationSyncJob.fence == claim.fence,
+        IntegrationSyncJob.status == JobStatus.RUNNING,
+    )
+
+
+def _lease(store: Store) -> timedelta:
+    return timedelta(seconds=store.settings.lease_seconds)
+
+
+def _used(usage: Usage) -> dict[str, Any]:
+    return {
+        "api_calls": usage.calls,
+        "api_bytes": usage.received_bytes,
+        "waited_seconds": usage.waited_seconds,
+    }
+
+
+def _settle_integration(session: Session, ref: IntegrationRef, *, synced: bool) -> None:
+    """Back from SYNCING; an ERROR that arose meanwhile stays."""
+    owner = session.get_one(Integration, (ref.tenant_id, ref.id))
+    if owner.status == IntegrationStatus.SYNCING:
+        owner.status = IntegrationStatus.ACTIVE
+    if synced:
+        owner.last_sync_at = func.now()

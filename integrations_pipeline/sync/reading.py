@@ -1,0 +1,364 @@
+"""Reading one resource: all of it, what changed, or given ids, as batches that can be loaded.
+
+Each batch says what is true once it is loaded: where a full read goes on after a crash
+(`progress`), where the next incremental read begins (`cursor`).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from integrations_pipeline.connectors.base import (
+    EventChanges,
+    FilterTerm,
+    Listing,
+    Lookup,
+    Resource,
+    SearchChanges,
+    SearchPage,
+)
+from integrations_pipeline.connectors.paging import LastIdPages, dig
+from integrations_pipeline.errors import NotFoundError, RequestError, StaleCursorError
+from integrations_pipeline.sync.records import Change, Reader
+from integrations_pipeline.sync.walking import Walked, complete_nested, rows_of, search, walk
+from integrations_pipeline.transport.client import ServiceClient
+
+SKEW = timedelta(minutes=10)
+REMEMBERED_EVENTS = 1000
+GROUP_ROWS = 1000
+Note = Callable[[str, str], None]
+"""Takes a level and a message for the job's log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a job wants of one resource."""
+
+    mode: str
+    """`full`, `incremental` or `selective`."""
+    fields: tuple[str, ...] = ()
+    """Names as the service knows them, where it narrows fields itself."""
+    terms: tuple[FilterTerm, ...] = ()
+    ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Changes that are loaded together with what is then known."""
+
+    changes: list[Change] = field(default_factory=list)
+    pages: int = 1
+    cursor: dict[str, Any] | None = None
+    progress: dict[str, Any] | None = None
+    begins: bool | None = None
+    """True: a full read begins here; False: one that stopped goes on."""
+    complete: bool = False
+    """The end of a full read: what it did not meet is gone."""
+
+
+def grouped(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches in fewer, larger ones; what was read before a fault is still delivered."""
+    group: Batch | None = None
+    try:
+        for batch in batches:
+            group = batch if group is None else _joined(group, batch)
+            if len(group.changes) >= GROUP_ROWS or batch.begins is not None:
+                ready, group = group, None
+                yield ready
+    finally:
+        if group is not None:
+            yield group
+
+
+def _joined(first: Batch, second: Batch) -> Batch:
+    return Batch(
+        changes=first.changes + second.changes,
+        pages=first.pages + second.pages,
+        cursor=second.cursor or first.cursor,
+        progress=second.progress,
+        begins=second.begins,
+        complete=second.complete,
+    )
+
+
+class ResourceReading:
+    """One pass over one resource."""
+
+    def __init__(
+        self,
+        client: ServiceClient,
+        resource: Resource,
+        wanted: Wanted,
+        *,
+        cursor: dict[str, Any] | None,
+        progress: dict[str, Any] | None,
+        note: Note,
+        max_pages: int,
+    ) -> None:
+        self._client = client
+        self._resource = resource
+        self._wanted = wanted
+        self._cursor = cursor
+        self._progress = progress if resource.resumable else None
+        self._note = note
+        self._max_pages = max_pages
+        self._reader = Reader(resource, wanted.fields, wanted.terms)
+        self._began = datetime.now(UTC)
+
+    def batches(self) -> Iterator[Batch]:
+        """The batches, in the order in which they must be loaded.
+
+        Raises:
+            ServiceError: the service does not give what was asked.
+            RequestError: the checkpoint makes no sense.
+        """
+        if self._wanted.mode == "selective":
+            yield from self._selected()
+        elif self._wanted.mode == "incremental" and self._cursor is not None:
+            yield from self._changed_or_all(self._cursor)
+        else:
+            yield from self._all()
+
+    # -- all ------------------------------------------------------------------------------------
+
+    def _all(self) -> Iterator[Batch]:
+        try:
+            yield from self._full(self._progress or {"began": _iso(self._began)})
+        except StaleCursorError as error:
+            self._note("WARNING", f"Reading from the start again: {error}")
+            yield from self._full({"began": _iso(self._began)})
+
+    def _full(self, progress: dict[str, Any]) -> Iterator[Batch]:
+        resumed = "position" in progress
+        position = progress.get("position")
+        whole = not self._wanted.terms
+        if whole:
+            yield Batch(pages=0, begins=not resumed, progress=progress)
+        if self._searches():
+            yield from self._searched(None)
+        else:
+            for page in self._walk(self._resource.listing, position):
+                position = page.position
+                progress = {**progress, "position": position}
+                changes = self._changes(page, self._resource.listing)
+                yield Batch(changes=changes, progress=progress)
+        yield from self._archived(progress)
+        cursor = self._next_cursor(position, progress["began"])
+        if resumed and self._resource.changes is not None:
+            # what was read before the crash may have changed since
+            yield from self._changed(cursor)
+        yield Batch(pages=0, cursor=cursor, complete=whole)
+
+    def _searches(self) -> bool:
+        """Whether the service can apply the filters, so that a search reads less than the list."""
+        changes = self._resource.changes
+        return bool(self._wanted.terms) and isinstance(changes, SearchChanges)
+
+    def _archived(self, progress: dict[str, Any] | None = None) -> Iterator[Batch]:
+        if self._resource.archived is not None:
+            for page in self._walk(self._resource.archived, None):
+                yield Batch(changes=list(self._reader.gone(page.rows)), progress=progress)
+
+    def _next_cursor(self, position: dict[str, Any] | None, began: str) -> dict[str, Any]:
+        if self._resource.listing.paginator.keeps_position:
+            return {"position": position}
+        return {"since": began}
+
+    # -- what changed ---------------------------------------------------------------------------
+
+    def _changed_or_all(self, cursor: dict[str, Any]) -> Iterator[Batch]:
+        self._check_not_future(cursor)
+        if self._is_forgotten(cursor):
+            self._note("WARNING", "The service forgot this long ago; reading everything instead.")
+            yield from self._all()
+            return
+        try:
+            yield from self._changed(cursor)
+        except StaleCursorError as error:
+            self._note("WARNING", f"Reading everything instead: {error}")
+            yield from self._all()
+
+    def _changed(self, cursor: dict[str, Any]) -> Iterator[Batch]:
+        changes = self._resource.changes
+        if isinstance(changes, SearchChanges):
+            yield from self._searched(_moment(cursor["since"]) - changes.overlap)
+            yield from self._archived()
+            yield Batch(pages=0, cursor={"since": _iso(self._began)})
+        elif isinstance(changes, EventChanges):
+            yield from self._by_events(changes, cursor)
+        elif self._resource.listing.paginator.keeps_position:
+            for page in self._walk(self._resource.listing, cursor["position"]):
+                found = self._changes(page, self._resource.listing)
+                yield Batch(changes=found, cursor={"position": page.position})
+        elif self._resource.incremental:
+            yield from self._since(cursor)
+        else:
+            yield from self._full({"began": _iso(self._began)})
+
+    def _since(self, cursor: dict[str, Any]) -> Iterator[Batch]:
+        listing = self._resource.listing
+        lower = int((_moment(cursor["since"]) - listing.reread).timestamp())
+        for page in self._walk(listing, None, {listing.since_param: str(lower)}):
+            yield Batch(changes=self._changes(page, listing))
+        yield Batch(pages=0, cursor={"since": _iso(self._began)})
+
+    def _searched(self, since: datetime | None) -> Iterator[Batch]:
+        declared = self._resource.changes
+        if not isinstance(declared, SearchChanges):
+            return
+        page = SearchPage(
+            search=declared,
+            since_ms=_millis(since) if since else None,
+            until_ms=_millis(self._began),
+            after_id=None,
+            filters=tuple(t for t in self._wanted.terms if t.operator in declared.operators),
+            fields=self._wanted.fields,
+        )
+        for found in search(self._client, page, self._max_pages):
+            yield Batch(changes=list(self._reader.changes(found.rows)))
+
+    def _by_events(self, declared: EventChanges, cursor: dict[str, Any]) -> Iterator[Batch]:
+        recent = set(cursor.get("recent", ()))
+        since = _moment(cursor["since"]) - declared.overlap
+        events = self._events(declared, since)
+        stamps: dict[str, float] = {}
+        for event in events:
+            key = dig(event, "data.object.id")
+            if event.get("id") not in recent and key:
+                stamps[str(key)] = max(stamps.get(str(key), 0), float(event.get("created") or 0))
+        yield from self._looked_up(tuple(stamps), stamps)
+        remembered = self._within_overlap(declared, events)
+        yield Batch(cursor={"since": _iso(self._began), "recent": remembered})
+
+    def _events(self, declared: EventChanges, since: datetime) -> list[dict[str, Any]]:
+        listing = Listing(
+            path=declared.path,
+            records_at="data",
+            paginator=LastIdPages("starting_after", "has_more"),
+            params={"limit": str(declared.page_size)},
+        )
+        asked: dict[str, Any] = {
+            declared.types_param: list(declared.types),
+            declared.since_param: str(int(since.timestamp())),
+        }
+        pages = self._walk(listing, None, asked)
+        return [event for page in pages for event in page.rows if isinstance(event, dict)]
+
+    def _within_overlap(self, declared: EventChanges, events: list[dict[str, Any]]) -> list[str]:
+        """Events that the next read will meet again and need not follow."""
+        border = (self._began - declared.overlap - SKEW).timestamp()
+        recent = [str(e["id"]) for e in events if "id" in e and float(e.get("created", 0)) > border]
+        return recent[:REMEMBERED_EVENTS]
+
+    # -- given ids ------------------------------------------------------------------------------
+
+    def _selected(self) -> Iterator[Batch]:
+        if self._wanted.ids:
+            yield from self._looked_up(self._wanted.ids, {})
+        elif self._searches():
+            yield from self._searched(None)
+        else:
+            for page in self._walk(self._resource.listing, None):
+                yield Batch(changes=self._changes(page, self._resource.listing))
+
+    def _looked_up(self, ids: tuple[str, ...], stamps: dict[str, float]) -> Iterator[Batch]:
+        lookup = self._resource.lookup
+        if lookup is None:
+            raise RequestError(f"{self._resource.name} can't be read by id.")
+        for some in _chunks(ids, max(lookup.batch, 20)):
+            changes = [c for part in _chunks(some, lookup.batch) for c in self._fetch(lookup, part)]
+            found = {change.key for change in changes}
+            changes += [Change(key) for key in some if key not in found]
+            yield Batch(changes=[_stamped(change, stamps) for change in changes])
+
+    def _fetch(self, lookup: Lookup, ids: tuple[str, ...]) -> list[Change]:
+        """The records with these ids; one that is missing from the answer is gone."""
+        if "{id}" in lookup.path:
+            rows = self._fetch_one(lookup, ids[0])
+        elif lookup.body is not None:
+            body = lookup.body(ids, self._wanted.fields)
+            rows = rows_of(self._client.post(lookup.path, body), lookup.records_at, lookup.path)
+        else:
+            params = {**lookup.params, lookup.ids_param: ",".join(ids)}
+            page = self._client.get(lookup.path, params)
+            rows = rows_of(page, lookup.records_at, lookup.path)
+        self._complete(rows)
+        return list(self._reader.changes(rows, lookup.record_at))
+
+    def _fetch_one(self, lookup: Lookup, record_id: str) -> list[Any]:
+        if not record_id.replace("_", "").replace("-", "").isalnum():
+            raise RequestError(f"{record_id!r} is no id of {self._resource.name}.")
+        try:
+            page = self._client.get(lookup.path.format(id=record_id), lookup.params)
+        except NotFoundError:
+            return []
+        return [dig(page, lookup.records_at)]
+
+    # -- shared ---------------------------------------------------------------------------------
+
+    def _walk(
+        self,
+        listing: Listing,
+        start: dict[str, Any] | None,
+        params: dict[str, Any] | None = None,
+    ) -> Iterator[Walked]:
+        asked = dict(params or {})
+        if self._resource.fields_param and self._wanted.fields:
+            asked[self._resource.fields_param] = ",".join(self._wanted.fields)
+        for term in self._wanted.terms if listing is self._resource.listing else ():
+            name = self._resource.filter_params.get(term.column.name)
+            if name and term.operator == "eq":
+                asked[name] = str(term.value).lower() if term.value in (True, False) else term.value
+        return walk(self._client, listing, start=start, params=asked, max_pages=self._max_pages)
+
+    def _changes(self, page: Walked, listing: Listing) -> list[Change]:
+        self._complete(page.rows)
+        return list(self._reader.changes(page.rows, listing.record_at))
+
+    def _complete(self, rows: list[Any]) -> None:
+        for row in rows if self._resource.nested else ():
+            if isinstance(row, dict):
+                complete_nested(self._client, row, self._resource.nested, self._max_pages)
+
+    def _check_not_future(self, cursor: dict[str, Any]) -> None:
+        moment = cursor.get("since") or (cursor.get("position") or {}).get("time")
+        if moment is None:
+            return
+        if _moment(moment) > self._began + SKEW:
+            raise RequestError(
+                f"The checkpoint lies in the future ({_moment(moment):%Y-%m-%d %H:%M} UTC).",
+                action="Run a FULL_SYNC of this resource to set it right.",
+            )
+
+    def _is_forgotten(self, cursor: dict[str, Any]) -> bool:
+        changes = self._resource.changes
+        if not isinstance(changes, EventChanges):
+            return False
+        return _moment(cursor["since"]) - changes.overlap < self._began - changes.retention
+
+
+def _stamped(change: Change, stamps: dict[str, float]) -> Change:
+    """The change with its event's time, where the record tells no version of its own."""
+    stamp = stamps.get(change.key)
+    if not stamp or change.version is not None:
+        return change
+    return replace(change, version=datetime.fromtimestamp(stamp, UTC))
+
+
+def _chunks(ids: tuple[str, ...], size: int) -> Iterator[tuple[str, ...]]:
+    return (ids[start : start + size] for start in range(0, len(ids), size))
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat()
+
+
+def _moment(value: Any) -> datetime:
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC)
+    return datetime.fromisoformat(str(value))
+
+
+def _millis(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

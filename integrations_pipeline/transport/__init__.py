@@ -1,0 +1,1 @@
+"""One HTTP session to a service: auth, retry, pacing, limits, SSRF guard."""

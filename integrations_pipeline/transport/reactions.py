@@ -1,0 +1,103 @@
+"""From an answer that is no success to the error that says what to do about it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+
+from integrations_pipeline.connectors.base import Connector, ErrorRule, Reaction
+from integrations_pipeline.connectors.paging import dig
+from integrations_pipeline.errors import (
+    ConnectAgainError,
+    ForbiddenError,
+    NotFoundError,
+    RateLimitedError,
+    RejectedError,
+    ServiceError,
+    StaleCursorError,
+    TransientError,
+)
+from integrations_pipeline.transport.redact import clean
+
+DEFAULTS = {
+    401: Reaction.REFRESH,
+    403: Reaction.FORBIDDEN,
+    404: Reaction.NOT_FOUND,
+    408: Reaction.RETRY,
+    410: Reaction.NOT_FOUND,
+    425: Reaction.RETRY,
+    429: Reaction.RATE_LIMITED,
+}
+
+_ERRORS: dict[Reaction, type[ServiceError]] = {
+    Reaction.REFRESH: ConnectAgainError,
+    Reaction.CONNECT_AGAIN: ConnectAgainError,
+    Reaction.FORBIDDEN: ForbiddenError,
+    Reaction.NOT_FOUND: NotFoundError,
+    Reaction.REJECTED: RejectedError,
+    Reaction.STALE_CURSOR: StaleCursorError,
+    Reaction.RETRY: TransientError,
+}
+
+
+def rule_for(connector: Connector, status: int, body: Any) -> ErrorRule:
+    """The first line of the service's table that fits, else what the status means everywhere."""
+    for rule in connector.errors:
+        if rule.status == status and (not rule.at or str(dig(body, rule.at)) == rule.equals):
+            return rule
+    fallback = Reaction.RETRY if status >= 500 else Reaction.REJECTED
+    return ErrorRule(status, DEFAULTS.get(status, fallback))
+
+
+def error_of(
+    connector: Connector, status: int, headers: Mapping[str, str], raw: bytes, where: str
+) -> tuple[Reaction, ServiceError]:
+    """The reaction to an answer, and the error to raise where reacting does not help."""
+    body = _parse(raw)
+    rule = rule_for(connector, status, body)
+    message = _explain(connector, status, headers, body, where)
+    if rule.reaction is Reaction.RATE_LIMITED:
+        wait = retry_after(headers)
+        return rule.reaction, RateLimitedError(
+            message, retry_after=rule.wait_seconds if wait is None else wait
+        )
+    if rule.reaction is Reaction.WRONG_HOST:
+        action = f"Check the {' and '.join(s.name for s in connector.settings) or 'address'}."
+        return rule.reaction, NotFoundError(message, status=status, action=action)
+    error = _ERRORS[rule.reaction](message, status=status)
+    if isinstance(error, TransientError):
+        error.retry_after = retry_after(headers) or rule.wait_seconds
+    return rule.reaction, error
+
+
+def _parse(raw: bytes) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _explain(
+    connector: Connector, status: int, headers: Mapping[str, str], body: Any, where: str
+) -> str:
+    found = (dig(body, path) for path in connector.message_at)
+    reason = next((clean(text) for text in found if isinstance(text, str) and text), "")
+    request_id = headers.get(connector.request_id_header, "") if connector.request_id_header else ""
+    trace = f" (request {request_id[:80]})" if request_id else ""
+    return f"{connector.label} answered {status} to {where}{': ' if reason else ''}{reason}{trace}."
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds from a Retry-After header (RFC 9110, 10.2.3): a number or a date; junk is None."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

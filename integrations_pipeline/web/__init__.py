@@ -1,0 +1,1 @@
+"""The web process: OAuth callback and connect links."""

@@ -1,0 +1,61 @@
+"""The safety net of all triggers: whatever job was written and not launched gets its run here."""
+
+import dagster as dg
+
+from assets.services import SERVICE_JOBS, asset_key, partitions_of
+from integrations_pipeline.connectors import CONNECTORS
+from integrations_pipeline.oauth import list_integrations
+from integrations_pipeline.orchestration.names import JOB_TAG, job_name
+from integrations_pipeline.sync.launching import Launch, take_launches
+from integrations_pipeline.sync.leases import end_dead_jobs
+from resources import DatabaseResource
+
+
+def run_request(launch: Launch) -> dg.RunRequest:
+    """The run of a job. Each launch has a key of its own: a key is remembered for ever."""
+    ref = launch.ref
+    return dg.RunRequest(
+        run_key=f"{launch.job_id}:{launch.attempt}",
+        job_name=job_name(ref.connector),
+        partition_key=ref.key,
+        asset_selection=[asset_key(ref.connector, name) for name in launch.resources],
+        tags={JOB_TAG: str(launch.job_id)},
+    )
+
+
+def missing_partitions(
+    instance: dg.DagsterInstance, keys: dict[str, list[str]]
+) -> list[dg.AddDynamicPartitionsRequest]:
+    """Requests for the integrations that Dagster does not know yet, by service."""
+    requests = []
+    for service, wanted in keys.items():
+        definition = partitions_of(CONNECTORS[service])
+        known = set(instance.get_dynamic_partitions(str(definition.name)))
+        if new := [key for key in wanted if key not in known]:
+            requests.append(definition.build_add_request(new))
+    return requests
+
+
+@dg.sensor(
+    jobs=list(SERVICE_JOBS.values()),
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Launches sync jobs that wait for a run, ends jobs whose run has died, and keeps "
+    "the partitions equal to the integrations.",
+)
+def pending_jobs(
+    context: dg.SensorEvaluationContext, database: DatabaseResource
+) -> dg.SensorResult:
+    """Integrations become partitions, dead jobs are ended, pending jobs become runs."""
+    store = database.store
+    by_service: dict[str, list[str]] = {}
+    for row in list_integrations(store):
+        by_service.setdefault(row.type.lower(), []).append(row.key)
+    ended = end_dead_jobs(store)
+    launches = take_launches(store)
+    skip = f"No job waits for a run; {ended} dead jobs ended." if not launches else None
+    return dg.SensorResult(
+        run_requests=[run_request(launch) for launch in launches],
+        dynamic_partitions_requests=missing_partitions(context.instance, by_service),
+        skip_reason=skip,
+    )
