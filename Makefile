@@ -25,7 +25,7 @@ lint: $(READY) ## ruff, mypy strict, import rules
 	$(BIN)/lint-imports --no-logo
 
 test: lint ## lint, then every test, in parallel
-	$(BIN)/python -m pytest -n $(JOBS) -m "not soak"
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not soak"
 
 soak: $(READY) ## the tests whose full counts take long
 	$(BIN)/python -m pytest -m soak

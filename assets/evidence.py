@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from integrations_pipeline.connectors.base import Resource
+from integrations_pipeline.connectors.base import Connector, Resource
 from integrations_pipeline.oauth import IntegrationRef
 from integrations_pipeline.store import Store
 from integrations_pipeline.store.warehouse import table_name
@@ -52,42 +52,56 @@ def evidence(
 
 def check_results(
     context: dg.AssetExecutionContext,
-    key: dg.AssetKey,
-    store: Store,
-    ref: IntegrationRef,
+    connector: Connector,
     resource: Resource,
+    store: Store,
+    refs: list[IntegrationRef],
 ) -> list[dg.AssetCheckResult]:
-    """Results of those checks that the run selected."""
+    """Results of the resource's checks that the run selected, over the given integrations."""
+    key = dg.AssetKey([connector.name, resource.name])
     makers = {"primary_key": _primary_key, "freshness": _freshness}
     return [
-        maker(key, store, ref, resource)
+        maker(key, connector, resource, store, refs)
         for name, maker in makers.items()
         if dg.AssetCheckKey(key, name) in context.selected_asset_check_keys
     ]
 
 
 def _primary_key(
-    key: dg.AssetKey, store: Store, ref: IntegrationRef, resource: Resource
+    key: dg.AssetKey,
+    connector: Connector,
+    resource: Resource,
+    store: Store,
+    refs: list[IntegrationRef],
 ) -> dg.AssetCheckResult:
-    bad = table_state(store, ref, resource).bad_keys
+    bad = {ref.key: table_state(store, ref, resource).bad_keys for ref in refs}
     return dg.AssetCheckResult(
         asset_key=key,
         check_name="primary_key",
-        passed=bad == 0,
-        metadata={"empty_or_double_keys": bad},
+        passed=not any(bad.values()),
+        metadata={
+            "table": table_name(connector, resource),
+            "integrations": len(refs),
+            "empty_or_double_keys": sum(bad.values()),
+        },
     )
 
 
 def _freshness(
-    key: dg.AssetKey, store: Store, ref: IntegrationRef, resource: Resource
+    key: dg.AssetKey,
+    connector: Connector,
+    resource: Resource,
+    store: Store,
+    refs: list[IntegrationRef],
 ) -> dg.AssetCheckResult:
-    stale = stale_integrations(store, ref.connector.type, resource.name, FRESH_WITHIN)
+    stale = stale_integrations(store, connector.type, resource.name, FRESH_WITHIN)
     return dg.AssetCheckResult(
         asset_key=key,
         check_name="freshness",
         passed=not stale,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"stale_integrations": sorted(stale), "limit_hours": 24},
+        metadata={"stale_integrations": ", ".join(sorted(stale)) or "none"},
+        description=f"Looked at all live integrations; this run concerned {len(refs)}.",
     )
 
 

@@ -11,8 +11,9 @@ from assets.config import SyncConfig, job_for_run
 from assets.evidence import CHECKS, check_results, column_schema, evidence
 from integrations_pipeline.connectors import CONNECTORS
 from integrations_pipeline.connectors.base import Connector, Resource
-from integrations_pipeline.oauth import find_integration
+from integrations_pipeline.oauth import find_integration, list_integrations, reference
 from integrations_pipeline.orchestration.names import job_name, partitions_name
+from integrations_pipeline.store import Store
 from integrations_pipeline.store.models import JobStatus
 from integrations_pipeline.store.warehouse import table_name
 from integrations_pipeline.sync import Counts, execute_sync_job
@@ -68,8 +69,11 @@ def service_assets(connector: Connector) -> dg.AssetsDefinition:
     )
     def sync(
         context: dg.AssetExecutionContext, config: SyncConfig, database: DatabaseResource
-    ) -> Iterator[dg.MaterializeResult[None]]:
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         store = database.store
+        if not context.selected_asset_keys:
+            yield from _checks_alone(context, connector, store)
+            return
         ref = find_integration(store, context.partition_key)
         chosen = [key.path[-1] for key in context.selected_asset_keys]
         job_id = job_for_run(store, ref, config, chosen, context.run)
@@ -87,9 +91,7 @@ def service_assets(connector: Connector) -> dg.AssetsDefinition:
                 yield dg.MaterializeResult(
                     asset_key=asset_key(connector, done.name),
                     metadata=evidence(store, ref, resource, result, done),
-                    check_results=check_results(
-                        context, asset_key(connector, done.name), store, ref, resource
-                    ),
+                    check_results=check_results(context, connector, resource, store, [ref]),
                 )
         if result.error:
             raise dg.Failure(
@@ -99,6 +101,15 @@ def service_assets(connector: Connector) -> dg.AssetsDefinition:
             )
 
     return sync
+
+
+def _checks_alone(
+    context: dg.AssetExecutionContext, connector: Connector, store: Store
+) -> Iterator[dg.AssetCheckResult]:
+    """Checks that somebody runs without a sync: over all integrations of the service."""
+    refs = [reference(row) for row in list_integrations(store) if row.type == connector.type]
+    for resource in connector.resources:
+        yield from check_results(context, connector, resource, store, refs)
 
 
 SERVICE_ASSETS = {name: service_assets(connector) for name, connector in CONNECTORS.items()}

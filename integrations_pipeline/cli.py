@@ -3,11 +3,13 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import orjson
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -183,10 +185,10 @@ def list_all(as_json: AsJson = False) -> None:
             "integration": row.key,
             "type": row.type,
             "status": row.status,
-            "reason": row.status_reason,
             "schedule": row.schedule_cron,
-            "next_sync_at": row.next_sync_at,
-            "last_sync_at": row.last_sync_at,
+            "next_sync": row.next_sync_at,
+            "last_sync": row.last_sync_at,
+            "reason": row.status_reason,
         }
         for row in rows
     ]
@@ -221,9 +223,12 @@ def history(key: Key, limit: int = 20, as_json: AsJson = False) -> None:
         return
     names = (
         *("created_at", "sync_type", "trigger", "status"),
-        *("processed", "created", "updated", "deleted", "unchanged", "seconds", "error"),
+        *("processed", "created", "updated", "deleted", "unchanged", "seconds"),
     )
     _print([{name: job[name] for name in names} for job in jobs], as_json, empty="No syncs yet.")
+    for job in jobs:
+        if job["error"]:
+            console.print(f"{_cell(job['created_at'])}: {job['error']}", highlight=False)
 
 
 @app.command()
@@ -235,8 +240,10 @@ def sync(
     filters: Annotated[str, typer.Option(help='JSON, such as {"status": "open"}.')] = "{}",
     record: Annotated[list[str], typer.Option(help="Id to read, for SELECTIVE.")] = [],  # noqa: B006
     as_json: AsJson = False,
+    verbose: Annotated[bool, typer.Option(help="Log every step.")] = False,
 ) -> None:
     """Sync an integration here and now, without Dagster."""
+    configure_logging("INFO" if verbose else "ERROR")
     from integrations_pipeline.serving import sync_here
     from integrations_pipeline.sync import SyncRequest
 
@@ -253,7 +260,9 @@ def sync(
     if as_json:
         _print(told, as_json, empty="")
     else:
-        _print(told["resources"], as_json, empty="Nothing to do.")
+        hidden = {"status", "error"}  # failures were told in full above
+        rows = [{k: v for k, v in row.items() if k not in hidden} for row in told["resources"]]
+        _print(rows, as_json, empty="Nothing to do.")
     raise typer.Exit(0 if told["status"] == "COMPLETED" else 1)
 
 
@@ -278,12 +287,18 @@ def _print(value: object, as_json: bool, *, empty: str) -> None:
     if as_json:
         sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
     elif isinstance(value, list) and value:
-        table = Table(*value[0].keys())
+        table = Table(*(name.replace("_", " ") for name in value[0]), box=box.SIMPLE_HEAD)
         for row in value:
-            table.add_row(*("" if cell is None else str(cell) for cell in row.values()))
+            table.add_row(*(_cell(cell) for cell in row.values()))
         console.print(table)
     else:
         console.print(empty)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%m-%d %H:%M:%S}"
+    return "" if value is None else str(value)
 
 
 def main() -> None:
@@ -294,6 +309,8 @@ def main() -> None:
     except IntegrationsError as error:
         errors.print(f"[red]Error:[/red] {error}", highlight=False, markup=True, soft_wrap=True)
         raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
 
 
 if __name__ == "__main__":

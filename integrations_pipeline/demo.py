@@ -23,7 +23,7 @@ from integrations_pipeline.oauth import (
     list_integrations,
 )
 from integrations_pipeline.orchestration.launch import DagsterClient
-from integrations_pipeline.processes import Processes, answers, free_port
+from integrations_pipeline.processes import Processes, answers, free_port, stop_on_signals
 from integrations_pipeline.serving import watch
 from integrations_pipeline.settings import Settings, load_settings
 from integrations_pipeline.stack import Ports, environment, start_stack
@@ -50,6 +50,7 @@ class Launched:
 
 def run_demo(settings: Settings, *, once: bool, as_json: bool) -> int:
     """Show everything; returns the exit code."""
+    stop_on_signals()
     console = Console(stderr=True)
     began = time.monotonic()
     create_master_key(settings.data_folder / "master.key")

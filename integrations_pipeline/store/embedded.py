@@ -2,12 +2,16 @@
 
 import json
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
+import psycopg
 from sqlalchemy import URL
 
 from integrations_pipeline.errors import ConfigurationError
+
+DATABASE = "integrations"
 
 # Dagster's processes hold up to three pools each.
 TUNING = """
@@ -43,11 +47,15 @@ def start(data_folder: Path) -> URL:
             f"The embedded PostgreSQL in {folder} does not start: {error}",
             action=f"See {folder / 'log'}, or set DATABASE_URL to a server of yours.",
         ) from error
+    socket = str(server.get_postmaster_info().socket_dir)
+    with psycopg.connect(host=socket, user="postgres", autocommit=True) as connection:
+        if not connection.execute(
+            "SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]
+        ).rowcount:
+            with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                connection.execute(f"CREATE DATABASE {DATABASE}")  # another process may be faster
     return URL.create(
-        "postgresql+psycopg",
-        username="postgres",
-        database="postgres",
-        query={"host": str(server.get_postmaster_info().socket_dir)},
+        "postgresql+psycopg", username="postgres", database=DATABASE, query={"host": socket}
     )
 
 

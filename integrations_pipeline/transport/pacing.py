@@ -35,7 +35,7 @@ _pacers_lock = threading.Lock()
 
 
 def pacer_of(account: str, quotas: Iterable[Quota]) -> Pacer:
-    """The pacer that all jobs of an account in this process share; long unused ones are forgotten."""
+    """The pacer that all jobs of an account in this process share; unused ones are forgotten."""
     with _pacers_lock:
         pacer = _pacers.get(account)
         if pacer is None:

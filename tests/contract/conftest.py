@@ -1,0 +1,116 @@
+"""Accounts connected to a scripted service, without consent and without our own pacing."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+from sqlalchemy import text
+
+from integrations_pipeline.oauth import IntegrationRef, create_integration, store_oauth_token
+from integrations_pipeline.oauth.provider import TokenSet
+from integrations_pipeline.store import Store
+from integrations_pipeline.store.models import Checkpoint, Integration
+from integrations_pipeline.sync import JobResult, get_sync_logs
+from tests.conftest import sync
+from tests.contract.service import Service, scripted
+
+ROOTS = {"hubspot": "", "stripe": "", "zendesk": "/{subdomain}"}
+TOKENS = {
+    "hubspot": "/oauth/2026-03/token",
+    "stripe": "/v1/oauth/token",
+    "zendesk": "/acme/oauth/tokens",
+}
+SETTINGS = {"zendesk": {"subdomain": "acme"}}
+
+
+@dataclass(frozen=True)
+class Account:
+    """A connected account: synced, then looked at."""
+
+    store: Store
+    ref: IntegrationRef
+
+    def sync(self, *resources: str, **request: Any) -> JobResult:
+        return sync(self.store, self.ref, resources=list(resources), **request)
+
+    def rows(self, resource: str) -> dict[str, dict[str, Any]]:
+        table = f"{self.ref.connector.name}.{resource}"
+        sql = text(f"SELECT * FROM {table} WHERE integration_id = :i")
+        with self.store.tenant(self.ref.tenant_id) as session:
+            found = session.execute(sql, {"i": self.ref.id}).mappings().all()
+        return {row["id"]: dict(row) for row in found}
+
+    def live(self, resource: str) -> set[str]:
+        return {key for key, row in self.rows(resource).items() if row["deleted_at"] is None}
+
+    def checkpoint(self, resource: str) -> Checkpoint | None:
+        with self.store.tenant(self.ref.tenant_id) as session:
+            return session.get(Checkpoint, (self.ref.tenant_id, self.ref.id, resource, ""))
+
+    def remember(self, resource: str, cursor: dict[str, Any]) -> None:
+        """Let the last read have ended there."""
+        names = {"tenant_id": self.ref.tenant_id, "integration_id": self.ref.id}
+        with self.store.tenant(self.ref.tenant_id) as session:
+            session.merge(Checkpoint(**names, resource=resource, scope="", cursor=cursor))
+
+    def log(self, result: JobResult) -> list[str]:
+        lines = get_sync_logs(self.store, self.ref, result.job_id)
+        return [f"{line.level} {line.message}" for line in lines]
+
+    def status(self) -> str:
+        with self.store.tenant(self.ref.tenant_id) as session:
+            return session.get_one(Integration, (self.ref.tenant_id, self.ref.id)).status
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    """Fails the test when an answer was left over, or something else was asked for."""
+    with scripted() as one:
+        yield one
+        one.check()
+
+
+@pytest.fixture
+def connected(
+    store: Store, tenant_id: UUID, service: Service, tmp_path: Path
+) -> Callable[[str], Account]:
+    """Connects an account of a service; its own quotas are tested apart, so they are off here."""
+
+    def connect(name: str) -> Account:
+        _point_at(store, service, tmp_path)
+        made = create_integration(
+            store,
+            tenant_id,
+            name,
+            name,
+            client_id="app-1",
+            client_secret="sk_app",
+            settings=SETTINGS.get(name, {}),
+        )
+        ref = replace(made, connector=replace(made.connector, quotas=()))
+        until = datetime.now(UTC) + timedelta(hours=1)
+        store_oauth_token(store, ref, TokenSet("access-1", "refresh-1", until, ("read",)))
+        return Account(store, ref)
+
+    return connect
+
+
+def _point_at(store: Store, service: Service, folder: Path) -> None:
+    addresses = {
+        name: {
+            "authorize_url": f"{service.url}{root}/authorize",
+            "token_url": f"{service.url}{TOKENS[name]}",
+            "api_base_url": f"{service.url}{root}",
+            "allow_private_network": True,
+        }
+        for name, root in ROOTS.items()
+    }
+    path = folder / "overrides.yaml"
+    path.write_bytes(orjson.dumps(addresses))
+    store.settings.connector_overrides = path
+    store.settings.__dict__.pop("overrides", None)

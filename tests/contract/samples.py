@@ -1,0 +1,251 @@
+"""Records and events in the shape that each provider's documentation page shows."""
+
+from typing import Any
+
+CONTACT: dict[str, Any] = {
+    "id": "51301",
+    "properties": {
+        "createdate": "2026-02-11T08:20:31.114Z",
+        "email": "mina.park@example.com",
+        "firstname": "Mina",
+        "hs_object_id": "51301",
+        "lastmodifieddate": "2026-06-02T14:05:09.870Z",
+    },
+    "createdAt": "2026-02-11T08:20:31.114Z",
+    "updatedAt": "2026-06-02T14:05:09.870Z",
+    "archived": False,
+}
+COMPANY: dict[str, Any] = {
+    "id": "8801",
+    "properties": {
+        "name": "Harbor Bikes",
+        "domain": "harborbikes.example",
+        "industry": "RETAIL",
+        "createdate": "2026-01-08T10:00:00.000Z",
+        "hs_lastmodifieddate": "2026-05-30T07:15:44.120Z",
+        "hs_object_id": "8801",
+    },
+    "createdAt": "2026-01-08T10:00:00.000Z",
+    "updatedAt": "2026-05-30T07:15:44.120Z",
+    "archived": False,
+}
+DEAL: dict[str, Any] = {
+    "id": "77120",
+    "properties": {
+        "dealname": "Fleet renewal",
+        "amount": "12500.00",
+        "dealstage": "contractsent",
+        "pipeline": "default",
+        "closedate": "2026-07-15T00:00:00Z",
+        "hubspot_owner_id": "41200987",
+        "hs_lastmodifieddate": "2026-06-01T12:30:00.500Z",
+        "hs_object_id": "77120",
+    },
+    "createdAt": "2026-04-20T09:00:00.000Z",
+    "updatedAt": "2026-06-01T12:30:00.500Z",
+    "archived": False,
+}
+HUBSPOT_TICKET: dict[str, Any] = {
+    "id": "930045",
+    "properties": {
+        "subject": "Wheel wobbles",
+        "content": "Rear wheel, order 2208",
+        "hs_pipeline": "0",
+        "hs_pipeline_stage": "1",
+        "hs_ticket_priority": "HIGH",
+        "hs_lastmodifieddate": "2026-06-02T06:00:01.000Z",
+        "hs_object_id": "930045",
+    },
+    "createdAt": "2026-06-02T05:58:00.000Z",
+    "updatedAt": "2026-06-02T06:00:01.000Z",
+    "archived": False,
+}
+ARCHIVED: dict[str, Any] = {
+    "id": "51288",
+    "properties": {"email": "old@example.com", "hs_object_id": "51288"},
+    "createdAt": "2025-09-01T08:00:00.000Z",
+    "updatedAt": "2026-05-02T08:00:00.000Z",
+    "archived": True,
+    "archivedAt": "2026-05-02T08:00:00.000Z",
+}
+OWNER: dict[str, Any] = {
+    "id": "41200987",
+    "email": "sam@example.com",
+    "type": "PERSON",
+    "firstName": "Sam",
+    "lastName": "Ito",
+    "userId": 7301155,
+    "createdAt": "2025-01-08T10:00:00.000Z",
+    "updatedAt": "2026-01-08T10:00:00.000Z",
+    "archived": False,
+    "teams": [{"id": "178", "name": "East", "primary": True}],
+}
+
+CUSTOMER: dict[str, Any] = {
+    "id": "cus_SampleA1b2C3",
+    "object": "customer",
+    "created": 1777601520,
+    "email": "lea.moreau@example.com",
+    "name": "Lea Moreau",
+    "currency": "eur",
+    "balance": 0,
+    "delinquent": False,
+    "default_source": None,
+    "invoice_prefix": "9F0A11C2",
+    "livemode": False,
+    "metadata": {"crm_id": "7"},
+}
+PAYMENT_INTENT: dict[str, Any] = {
+    "id": "pi_3SampleXyz",
+    "object": "payment_intent",
+    "amount": 4900,
+    "amount_received": 4900,
+    "currency": "usd",
+    "status": "succeeded",
+    "latest_charge": "ch_3SampleXyz",
+    "customer": "cus_SampleA1b2C3",
+    "created": 1777601598,
+}
+ITEM: dict[str, Any] = {
+    "id": "si_SampleQ",
+    "quantity": 1,
+    "price": {"id": "price_1SampleQ", "unit_amount": 4900, "currency": "usd"},
+    "current_period_start": 1777600000,
+    "current_period_end": 1780278400,
+}
+SUBSCRIPTION: dict[str, Any] = {
+    "id": "sub_1SampleQ",
+    "object": "subscription",
+    "customer": "cus_SampleA1b2C3",
+    "status": "active",
+    "cancel_at_period_end": False,
+    "latest_invoice": "in_1SampleQ",
+    "created": 1777600000,
+    "items": {
+        "object": "list",
+        "has_more": False,
+        "url": "/v1/subscription_items?subscription=sub_1SampleQ",
+        "data": [ITEM],
+    },
+}
+INVOICE: dict[str, Any] = {
+    "id": "in_1SampleQ",
+    "object": "invoice",
+    "number": "9F0A11C2-0001",
+    "customer": "cus_SampleA1b2C3",
+    "status": "paid",
+    "currency": "usd",
+    "total": 4900,
+    "amount_due": 4900,
+    "amount_paid": 4900,
+    "amount_remaining": 0,
+    "created": 1777600001,
+    "parent": {
+        "type": "subscription_details",
+        "subscription_details": {"subscription": "sub_1SampleQ"},
+    },
+}
+PRODUCT: dict[str, Any] = {
+    "id": "prod_SampleQ",
+    "object": "product",
+    "name": "Team plan",
+    "active": True,
+    "default_price": "price_1SampleQ",
+    "created": 1777500000,
+    "updated": 1777590000,
+    "metadata": {},
+}
+EVENT: dict[str, Any] = {
+    "id": "evt_1SampleEvt",
+    "object": "event",
+    "api_version": "2024-06-20",
+    "created": 1777601650,
+    "type": "customer.updated",
+    "data": {
+        "object": {"id": "cus_SampleA1b2C3", "object": "customer", "email": "lea@example.com"},
+        "previous_attributes": {"email": "lea.moreau@example.com"},
+    },
+    "livemode": False,
+    "pending_webhooks": 1,
+    "request": {"id": "req_Sample", "idempotency_key": "1c7f"},
+}
+
+METRIC_SET: dict[str, Any] = {
+    "id": 9901001,
+    "ticket_id": 35436,
+    "reopens": 0,
+    "replies": 2,
+    "assigned_at": "2026-04-30T23:01:00Z",
+    "solved_at": None,
+    "reply_time_in_minutes": {"calendar": 41, "business": 12},
+    "first_resolution_time_in_minutes": {"calendar": None, "business": None},
+    "full_resolution_time_in_minutes": {"calendar": None, "business": None},
+    "agent_wait_time_in_minutes": {"calendar": 10, "business": 4},
+    "requester_wait_time_in_minutes": {"calendar": 1980, "business": 300},
+    "created_at": "2026-04-30T22:55:29Z",
+    "updated_at": "2026-05-02T10:38:52Z",
+}
+TICKET: dict[str, Any] = {
+    "id": 35436,
+    "url": "https://acme.zendesk.com/api/v2/tickets/35436.json",
+    "external_id": "crm-771",
+    "subject": "Order did not arrive",
+    "description": "It is two weeks late.",
+    "status": "open",
+    "priority": "high",
+    "type": "incident",
+    "requester_id": 20978392011,
+    "submitter_id": 20978392011,
+    "assignee_id": 235323001,
+    "organization_id": 509974001,
+    "group_id": 98738001,
+    "brand_id": 360000001,
+    "tags": ["shipping"],
+    "custom_fields": [{"id": 27642, "value": "745"}],
+    "satisfaction_rating": {"score": "unoffered"},
+    "via": {"channel": "email"},
+    "created_at": "2026-04-30T22:55:29Z",
+    "updated_at": "2026-05-02T10:38:52Z",
+    "generated_timestamp": 1777718332,
+}
+USER: dict[str, Any] = {
+    "id": 20978392011,
+    "name": "Iris Holm",
+    "email": "iris@example.org",
+    "role": "end-user",
+    "active": True,
+    "suspended": False,
+    "organization_id": 509974001,
+    "external_id": None,
+    "phone": None,
+    "time_zone": "Copenhagen",
+    "tags": [],
+    "user_fields": {"tier": "gold"},
+    "created_at": "2025-11-03T09:12:00Z",
+    "updated_at": "2026-05-02T08:00:00Z",
+}
+ORGANIZATION: dict[str, Any] = {
+    "id": 509974001,
+    "name": "Harbor Bikes",
+    "domain_names": ["harborbikes.example"],
+    "external_id": "acc-12",
+    "group_id": None,
+    "shared_tickets": False,
+    "shared_comments": False,
+    "tags": [],
+    "organization_fields": {"region": "north"},
+    "created_at": "2025-01-09T10:00:00Z",
+    "updated_at": "2026-03-01T12:00:00Z",
+}
+RATING: dict[str, Any] = {
+    "id": 35121,
+    "ticket_id": 35436,
+    "score": "good",
+    "comment": "Quick help",
+    "reason": None,
+    "assignee_id": 235323001,
+    "group_id": 98738001,
+    "requester_id": 20978392011,
+    "created_at": "2026-05-03T07:00:00Z",
+    "updated_at": "2026-05-03T07:00:00Z",
+}

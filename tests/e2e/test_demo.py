@@ -1,0 +1,82 @@
+"""`integrations demo` from an empty folder: everything, through Dagster's own processes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import psutil
+import pytest
+
+SERVICES = {"HUBSPOT", "STRIPE", "ZENDESK"}
+
+
+def demo(home: Path) -> subprocess.CompletedProcess[bytes]:
+    program = str(Path(sys.executable).parent / "integrations")
+    return subprocess.run(
+        [program, "demo", "--once", "--json"],
+        env={**os.environ, "INTEGRATIONS_HOME": str(home)},
+        capture_output=True,
+        timeout=240,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    home = tmp_path_factory.mktemp("demo")
+    done = demo(home)
+    assert done.returncode == 0, done.stderr.decode()[-3000:]
+    return home, orjson.loads(done.stdout)
+
+
+def test_every_account_is_connected_and_synced(first) -> None:
+    _, report = first
+
+    assert set(report) == {"integrations", "runs", "urls"}
+    found = {(entry["tenant"], entry["type"]) for entry in report["integrations"]}
+    assert found == {(t, s) for t in ("acme", "globex") for s in SERVICES}
+    assert {entry["status"] for entry in report["integrations"]} == {"ACTIVE"}
+    assert {run["status"] for run in report["runs"]} == {"SUCCESS"}
+    hubspot = next(e for e in report["integrations"] if e["type"] == "HUBSPOT")
+    assert hubspot["resources"]["contacts"] == 2000
+
+
+def test_a_second_start_finds_its_data_and_stops_everything(first) -> None:
+    home, report = first
+
+    done = demo(home)
+
+    assert done.returncode == 0, done.stderr.decode()[-3000:]
+    assert orjson.loads(done.stdout)["integrations"] == report["integrations"]
+    assert b"Connected acme--hubspot" not in done.stderr
+    left = [
+        p
+        for p in psutil.process_iter(["cmdline"])
+        if str(home) in " ".join(p.info["cmdline"] or [])
+    ]
+    assert left == []
+
+
+def test_secrets_stay_out_of_every_log(first) -> None:
+    home, _ = first
+    key = (home / "master.key").read_text().strip()
+    state = orjson.loads((home / "sandbox" / "state.json").read_bytes())
+    secrets = {key} | set(_strings(state["tokens"]))
+    secrets = {s for s in secrets if len(s) > 20 and " " not in s and ":" not in s}
+
+    logs = [p for p in (*(home / "logs").rglob("*"), *(home / "dagster").rglob("*")) if p.is_file()]
+
+    assert logs
+    for path in logs:
+        content = path.read_text(errors="replace")
+        assert not [s for s in secrets if s in content], path
+
+
+def _strings(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [s for k, v in value.items() for s in (*_strings(k), *_strings(v))]
+    if isinstance(value, list):
+        return [s for v in value for s in _strings(v)]
+    return [value] if isinstance(value, str) else []

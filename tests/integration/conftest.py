@@ -1,0 +1,27 @@
+"""A database of a test's own, beside the shared one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import create_engine
+
+from integrations_pipeline.settings import Settings
+from integrations_pipeline.store import Store
+
+
+@pytest.fixture
+def fresh(base_store: Store, home: Path) -> Iterator[Settings]:
+    """Settings that name an empty database."""
+    name = f"fresh_{uuid4().hex}"
+    engine = create_engine(base_store.url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        url = base_store.url.set(database=name).render_as_string(hide_password=False)
+        settings = Settings(home=home)
+        settings.database_url = SecretStr(url)
+        yield settings
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    engine.dispose()
