@@ -173,6 +173,17 @@ def connect(key: Key) -> None:
     console.print(link, soft_wrap=True)
 
 
+@app.command()
+def disconnect(key: Key) -> None:
+    """End the integration's connection; what was synced stays."""
+    from integrations_pipeline.oauth import disconnect_integration, find_integration
+
+    with opened() as store:
+        confirmed = disconnect_integration(store, find_integration(store, key))
+    told = "The service confirmed it." if confirmed else "End it in the service's settings too."
+    console.print(f"{key} is disconnected; its tokens are gone. {told}")
+
+
 @app.command("list")
 def list_all(as_json: AsJson = False) -> None:
     """All integrations."""

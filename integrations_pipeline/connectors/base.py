@@ -310,6 +310,7 @@ class OAuth:
     token_url: str
     revoke_url: str | None = None
     revoke_method: str = "POST"
+    """POST sends the refresh token in the body (RFC 7009); DELETE ends the token it carries."""
     scopes: tuple[str, ...] = ()
     """Asked for always; the chosen resources add theirs."""
     client_auth: ClientAuth = ClientAuth.BODY
@@ -320,9 +321,7 @@ class OAuth:
     rotates: bool = False
     """True where a refresh answer ends the old refresh token."""
     account_at: str = ""
-    """Key of the account's id in the token answer."""
-    account_path: str = ""
-    """API path that tells the account, where the token answer does not."""
+    """Key of the account's id in the token answer; without it the settings name the account."""
 
 
 @dataclass(frozen=True, slots=True)

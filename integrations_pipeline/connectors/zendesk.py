@@ -220,7 +220,6 @@ ZENDESK = Connector(
         revoke_method="DELETE",
         token_params={"expires_in": "1800", "refresh_token_expires_in": "2592000"},
         rotates=True,
-        account_path=f"{API}/users/me",
     ),
     settings=(Setting("subdomain", "Subdomain (acme in acme.zendesk.com)", r"[a-z0-9][a-z0-9-]*"),),
     resources=(TICKETS, USERS, ORGANIZATIONS, TICKET_METRICS, SATISFACTION_RATINGS),

@@ -15,6 +15,7 @@ from integrations_pipeline.oauth.flow import (
     exchange_code_for_token,
     generate_auth_url,
 )
+from integrations_pipeline.oauth.revocation import disconnect_integration
 from integrations_pipeline.oauth.vault import (
     VaultTokens,
     get_valid_token,
@@ -30,6 +31,7 @@ __all__ = [
     "create_tenant",
     "create_user",
     "deny_connection",
+    "disconnect_integration",
     "exchange_code_for_token",
     "find_integration",
     "generate_auth_url",

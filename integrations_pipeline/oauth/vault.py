@@ -102,7 +102,7 @@ def refresh_access_token(
     return token.access_token
 
 
-def disconnect(store: Store, ref: IntegrationRef, reason: str) -> None:
+def end_connection(store: Store, ref: IntegrationRef, reason: str) -> None:
     """Let the credentials be dead: no further try until a person connects again."""
     with store.tenant(ref.tenant_id) as session:
         session.execute(
@@ -216,7 +216,7 @@ def _after_refusal(
     now = _read(store, ref)
     if now.version != row.version:
         return _open(store, ref, now, "access_token")
-    disconnect(store, ref, str(error))
+    end_connection(store, ref, str(error))
     raise error
 
 

@@ -3,10 +3,12 @@
 import hashlib
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -126,7 +128,11 @@ class _Run:
     def all(self) -> tuple[ResourceResult, ...]:
         names = self._request.resources
         with ThreadPoolExecutor(self._store.settings.resource_workers) as pool:
-            return tuple(pool.map(self._one, names))
+            try:
+                return tuple(pool.map(self._one, names))
+            except BaseException:
+                self._client.stop.set()  # an interrupt must not wait for the other resources
+                raise
 
     def _one(self, name: str) -> ResourceResult:
         resource = next(r for r in self._ref.connector.resources if r.name == name)
@@ -143,7 +149,7 @@ class _Run:
         except FenceLostError:
             self._client.stop.set()
             raise
-        except (IntegrationsError, SQLAlchemyError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other resources go on
             reason = f"{self._ref.key} {name}: {_reason(error)}"
             return self._ended(name, mode, counts, began, reason)
         return self._ended(name, mode, counts, began, None)
@@ -288,8 +294,11 @@ def _told(counts: Counts) -> dict[str, int]:
 def _reason(error: BaseException) -> str:
     if isinstance(error, IntegrationsError):
         return str(error)
-    if isinstance(error, SQLAlchemyError):
-        return f"The database failed ({type(error).__name__})."  # its text shows values of rows
+    if isinstance(error, Exception):
+        # its text may show values of rows; the place tells enough
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}:{frame.lineno}"
+        return f"Failed unexpectedly ({type(error).__name__} at {place})."
     return f"Stopped by {type(error).__name__}."
 
 

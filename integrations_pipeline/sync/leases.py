@@ -129,8 +129,9 @@ def is_dead(job: IntegrationSyncJob) -> bool:
 def end_dead_jobs(store: Store) -> int:
     """Fail all RUNNING jobs whose run is gone; returns how many."""
     running = select(IntegrationSyncJob).where(IntegrationSyncJob.status == JobStatus.RUNNING)
+    living = running.with_for_update(skip_locked=True)  # one that is locked is being written for
     with store.system() as session:
-        dead = [job for job in session.scalars(running.with_for_update()) if is_dead(job)]
+        dead = [job for job in session.scalars(living).all() if is_dead(job)]
         for job in dead:
             _bury(session, job)
     return len(dead)

@@ -77,8 +77,10 @@ def walk(
         yield Walked(rows, following or position)
         if ended:
             return
-        if following is None or following == position:
+        if following is None:
             raise AnswerError(f"{listing.path}: there is more, but the way to it is missing.")
+        if following == position:
+            raise AnswerError(f"{listing.path}: a page leads to itself, in a circle.")
         trail.note(listing.path, rows, following)
         position = following
 

@@ -17,6 +17,7 @@ from integrations_pipeline.store import Store
 from integrations_pipeline.store.models import Checkpoint, Integration
 from integrations_pipeline.sync import JobResult, get_sync_logs
 from tests.conftest import sync
+from tests.contract.pages import FIRST, page
 from tests.contract.service import Service, scripted
 
 ROOTS = {"hubspot": "", "stripe": "", "zendesk": "/{subdomain}"}
@@ -98,6 +99,18 @@ def connected(
         return Account(store, ref)
 
     return connect
+
+
+@pytest.fixture
+def declare(service):
+    """Declares answers to the first resource of a service, and HubSpot's empty archive."""
+
+    def on(name, *answers, archive=True):
+        service.get(FIRST[name][1], *answers, **({"archived": None} if name == "hubspot" else {}))
+        if name == "hubspot" and archive:
+            service.get(FIRST[name][1], page(), archived="true")
+
+    return on
 
 
 def _point_at(store: Store, service: Service, folder: Path) -> None:

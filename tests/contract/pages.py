@@ -1,6 +1,14 @@
 """Pages in the shape of each service, and a full read of any resource made of them."""
 
+from tests.contract import samples
+
 API = "/acme/api/v2"
+# service -> a resource, the path of its listing, a record, its key
+FIRST = {
+    "hubspot": ("contacts", "/crm/v3/objects/contacts", samples.CONTACT, "51301"),
+    "stripe": ("customers", "/v1/customers", samples.CUSTOMER, "cus_SampleA1b2C3"),
+    "zendesk": ("tickets", f"{API}/incremental/tickets/cursor", samples.TICKET, "35436"),
+}
 
 
 def page(*records, after=None):
@@ -68,3 +76,18 @@ def zendesk_page(resource, *records):
         return f"{API}/satisfaction_ratings", rated(*records)
     kind = "users" if resource == "users" else "tickets"
     return f"{API}/incremental/{kind}/cursor", exported(kind, *records)
+
+
+def whole(name, *records):
+    """The listing's only page."""
+    if name == "stripe":
+        return listed(*records)
+    return page(*records) if name == "hubspot" else exported("tickets", *records)
+
+
+def first_of_two(name, *records):
+    if name == "stripe":
+        return listed(*records, more=True)
+    if name == "hubspot":
+        return page(*records, after="51302")
+    return exported("tickets", *records, cursor="c1", end=False)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from integrations_pipeline.oauth import IntegrationRef
-from integrations_pipeline.store import Store
+from integrations_pipeline.store import Place, Store
 from tests.conftest import Sandbox
 
 SERVICES = ("hubspot", "stripe", "zendesk")
@@ -41,6 +41,12 @@ def token_row(store: Store, ref: IntegrationRef) -> Any:
     return one_row(
         store, "SELECT * FROM integrations.oauth_token WHERE integration_id = :id", id=ref.id
     )
+
+
+def refresh_token(store: Store, ref: IntegrationRef) -> str:
+    """The stored refresh token, opened."""
+    place = Place(ref.tenant_id, ref.id, "oauth_token.refresh_token")
+    return store.keyring.open(bytes(token_row(store, ref).refresh_token), place)
 
 
 def integration_row(store: Store, ref: IntegrationRef) -> Any:

@@ -124,12 +124,12 @@ def test_without_a_usable_master_key_an_empty_database_stays_empty(fresh, key) -
 def test_an_unreachable_server_is_named_without_its_password(fresh) -> None:
     fresh.database_url = SecretStr("postgresql://ada:hidden-word@127.0.0.1:9/db")
 
-    with pytest.raises(ConfigurationError, match=r"127\.0\.0\.1:9/db.*DATABASE_URL") as refused:
+    with pytest.raises(ConfigurationError, match=r"(?s)127\.0\.0\.1:9/db.*DATABASE_URL") as refused:
         open_store(fresh, ALL)
     assert "hidden-word" not in str(refused.value)
 
 
-@pytest.mark.parametrize("url", ["", "nonsense", "mysql://x/y", "postgresql://h:port/db"])
+@pytest.mark.parametrize("url", ["", "nonsense", "postgresql://h:port/db"])
 def test_a_senseless_address_is_a_configuration_error(fresh, url) -> None:
     fresh.database_url = SecretStr(url)
 

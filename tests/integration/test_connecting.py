@@ -1,0 +1,309 @@
+"""The authorization-code flow: one connection per state, in the browser that began it."""
+
+import base64
+import hashlib
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from oauthlib.oauth2 import WebApplicationClient
+from sqlalchemy import text
+
+from integrations_pipeline.errors import ConflictError, IntegrationsError, RequestError
+from integrations_pipeline.oauth import (
+    BadStateError,
+    create_integration,
+    create_tenant,
+    create_user,
+    deny_connection,
+    exchange_code_for_token,
+    generate_auth_url,
+    get_valid_token,
+)
+from integrations_pipeline.oauth.accounts import CLIENT_SECRET
+from integrations_pipeline.oauth.flow import VERIFIER
+from integrations_pipeline.store import Place
+from tests.conftest import SESSION, authorize, connect
+from tests.integration.support import (
+    SERVICES,
+    at_once,
+    integration_row,
+    one_row,
+    owner,
+    run_sql,
+    token_requests,
+    token_row,
+)
+
+
+def integration(store, sandbox, tenant_id, service="hubspot", slug=None):
+    client = sandbox.client(service)
+    return create_integration(
+        store,
+        tenant_id,
+        service,
+        slug or service,
+        client_id=client["client_id"],
+        client_secret=client["client_secret"],
+        settings=client["settings"],
+    )
+
+
+def finish(store, state, code, session_id=SESSION):
+    return exchange_code_for_token(store, state=state, code=code, session_id=session_id)
+
+
+ACCOUNTS = {"hubspot": r"\d+", "stripe": "acct_.+", "zendesk": "acme"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_whole_flow(store, sandbox, tenant_id, service) -> None:
+    ref = connect(store, sandbox, tenant_id, service)
+
+    assert token_requests(sandbox, service) == 1
+    token = get_valid_token(store, ref)
+    assert len(token) > 20
+    assert token_requests(sandbox, service) == 1
+    row = integration_row(store, ref)
+    assert (row.status, row.status_reason) == ("ACTIVE", None)
+    assert re.fullmatch(ACCOUNTS[service], row.account_id)
+    assert token_row(store, ref).scopes
+
+
+BAD = {
+    "missing": lambda store, state: ("", SESSION),
+    "unknown": lambda store, state: ("x" * 43, SESSION),
+    "altered": lambda store, state: (state[:-1] + ("A" if state[-1] != "A" else "B"), SESSION),
+    "longer": lambda store, state: (state + "=", SESSION),
+    "other browser": lambda store, state: (state, "another-session"),
+    "no browser": lambda store, state: (state, ""),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_state_sends_nothing(store, sandbox, tenant_id, kind) -> None:
+    ref = integration(store, sandbox, tenant_id)
+    code, state = authorize(store, ref)
+    given, session_id = BAD[kind](store, state)
+
+    with pytest.raises(BadStateError):
+        finish(store, given, code, session_id)
+
+    assert token_requests(sandbox, "hubspot") == 0
+    assert integration_row(store, ref).status == "INACTIVE"
+    assert finish(store, state, code) == ref  # the true callback still works
+
+
+def test_a_state_is_good_once(store, sandbox, tenant_id) -> None:
+    ref = integration(store, sandbox, tenant_id)
+    code, state = authorize(store, ref)
+    finish(store, state, code)
+    before = token_row(store, ref)
+
+    for _ in range(3):
+        with pytest.raises(BadStateError):
+            finish(store, state, code)
+
+    assert token_requests(sandbox, "hubspot") == 1
+    assert token_row(store, ref) == before
+
+
+def test_a_state_ends(store, sandbox, tenant_id) -> None:
+    ref = integration(store, sandbox, tenant_id)
+    code, state = authorize(store, ref)
+    sql = "SELECT expires_at - now() <= interval '10 minutes' FROM integrations.oauth_state"
+    assert one_row(store, f"{sql} WHERE integration_id = :id", id=ref.id)[0]
+    run_sql(
+        store,
+        "UPDATE integrations.oauth_state SET expires_at = now() WHERE integration_id = :id",
+        id=ref.id,
+    )
+
+    with pytest.raises(BadStateError):
+        finish(store, state, code)
+    assert token_requests(sandbox, "hubspot") == 0
+
+
+def test_a_state_connects_the_integration_it_was_begun_for(store, sandbox, tenant_id) -> None:
+    one = integration(store, sandbox, tenant_id, slug="one")
+    two = integration(store, sandbox, tenant_id, slug="two")
+    other = create_tenant(store, f"o{tenant_id.hex[:10]}", "Other")
+    foreign = integration(store, sandbox, other)
+    code, _ = authorize(store, one)
+    _, state = authorize(store, two)
+
+    assert finish(store, state, code) == two
+
+    statuses = [integration_row(store, ref).status for ref in (one, two, foreign)]
+    assert statuses == ["INACTIVE", "ACTIVE", "INACTIVE"]
+
+
+def test_a_code_of_one_service_never_reaches_another(store, sandbox, tenant_id) -> None:
+    hubspot = integration(store, sandbox, tenant_id, "hubspot")
+    zendesk = integration(store, sandbox, tenant_id, "zendesk")
+    code, _ = authorize(store, hubspot)
+    _, state = authorize(store, zendesk)
+
+    with pytest.raises(IntegrationsError):
+        finish(store, state, code)
+
+    assert token_requests(sandbox, "hubspot") == 0
+    assert integration_row(store, hubspot).status == "INACTIVE"
+    assert integration_row(store, zendesk).status == "INACTIVE"
+
+
+def test_a_denied_connection_uses_its_state_up(store, sandbox, tenant_id) -> None:
+    ref = integration(store, sandbox, tenant_id)
+    code, state = authorize(store, ref)
+    with pytest.raises(BadStateError):
+        deny_connection(store, state=state, session_id="another-session")
+
+    assert deny_connection(store, state=state, session_id=SESSION) == ref
+    with pytest.raises(BadStateError):
+        finish(store, state, code)
+    assert token_requests(sandbox, "hubspot") == 0
+
+
+def test_of_fifty_identical_callbacks_one_goes_on(store, sandbox, tenant_id) -> None:
+    ref = integration(store, sandbox, tenant_id)
+    code, state = authorize(store, ref)
+
+    results = at_once(50, lambda: finish(store, state, code))
+
+    assert [one for one in results if not isinstance(one, BadStateError)] == [ref]
+    assert token_requests(sandbox, "hubspot") == 1
+    assert token_row(store, ref).version == 1
+
+
+def test_a_code_that_the_service_refuses_connects_nothing(store, sandbox, tenant_id) -> None:
+    ref = integration(store, sandbox, tenant_id)
+    _, state = authorize(store, ref)
+
+    with pytest.raises(IntegrationsError, match="HubSpot refuses the grant"):
+        finish(store, state, "not-a-code")
+    assert integration_row(store, ref).status == "INACTIVE"
+
+
+def test_connecting_again_replaces_the_token(store, sandbox, tenant_id) -> None:
+    ref = connect(store, sandbox, tenant_id, "hubspot")
+    first, version = get_valid_token(store, ref), token_row(store, ref).version
+    code, state = authorize(store, ref)
+
+    finish(store, state, code)
+
+    assert get_valid_token(store, ref) != first
+    assert token_row(store, ref).version > version
+
+
+def begun(store, ref, times=1):
+    """Starts, as (address, verifier) in their order."""
+    user = create_user(store, ref.tenant_id, "a@example.com", "A", "ADMIN")
+    for _ in range(times):
+        yield generate_auth_url(store, ref, user_id=user, session_id=SESSION)
+
+
+def verifiers(store, ref):
+    sql = "SELECT id, code_verifier FROM integrations.oauth_state WHERE integration_id = :id"
+    with owner(store) as connection:
+        rows = connection.execute(text(sql), {"id": ref.id}).all()
+    return [
+        store.keyring.open(bytes(sealed), Place(ref.tenant_id, row_id, VERIFIER))
+        for row_id, sealed in rows
+    ]
+
+
+def s256(verifier: str) -> str:
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def test_the_vector_of_rfc_7636() -> None:
+    verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+    challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+    made = WebApplicationClient("id").create_code_challenge(verifier, "S256")
+
+    assert made == s256(verifier) == challenge
+
+
+def test_the_challenge_is_that_of_the_stored_verifier(store, sandbox, tenant_id) -> None:
+    ref = integration(store, sandbox, tenant_id)
+
+    (address,) = begun(store, ref)
+
+    asked = parse_qs(urlsplit(address).query)
+    (verifier,) = verifiers(store, ref)
+    assert asked["code_challenge"] == [s256(verifier)]
+    assert asked["code_challenge_method"] == ["S256"]
+    assert verifier not in address
+    assert "client_secret" not in asked
+    assert asked["redirect_uri"] == ["http://127.0.0.1:8300/api/integrations/callback"]
+
+
+def test_a_thousand_starts_differ(store, sandbox, tenant_id) -> None:
+    ref = integration(store, sandbox, tenant_id)
+
+    addresses = list(begun(store, ref, 1000))
+
+    found = verifiers(store, ref)
+    states = {parse_qs(urlsplit(address).query)["state"][0] for address in addresses}
+    assert (len(set(found)), len(states)) == (1000, 1000)
+    assert all(43 <= len(one) <= 128 for one in found)
+    assert min(map(len, states)) >= 43
+
+
+def test_stripe_is_asked_without_pkce(store, sandbox, tenant_id) -> None:
+    ref = integration(store, sandbox, tenant_id, "stripe")
+
+    (address,) = begun(store, ref)
+
+    assert "code_challenge" not in address
+    row = one_row(
+        store,
+        "SELECT code_verifier FROM integrations.oauth_state WHERE integration_id = :id",
+        id=ref.id,
+    )
+    assert row.code_verifier is None
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_sql_shows_no_secret(store, sandbox, tenant_id, service) -> None:
+    secret = sandbox.client(service)["client_secret"]
+    ref = integration(store, sandbox, tenant_id, service)
+    code, state = authorize(store, ref)
+    finish(store, state, code)
+    row = token_row(store, ref)
+    place = Place(ref.tenant_id, ref.id, "oauth_token.refresh_token")
+    refresh = store.keyring.open(bytes(row.refresh_token), place)
+    sealed = bytes(integration_row(store, ref).client_secret)
+    assert store.keyring.open(sealed, Place(ref.tenant_id, ref.id, CLIENT_SECRET)) == secret
+
+    with owner(store) as connection:
+        for table in ("oauth_token", "oauth_state", "integration"):
+            sql = f"SELECT x.*, x::text AS line FROM integrations.{table} x WHERE tenant_id = :t"
+            kept = str(connection.execute(text(sql), {"t": ref.tenant_id}).all())
+            for plain in (secret, get_valid_token(store, ref), refresh, state, code, SESSION):
+                assert plain not in kept
+                assert plain.encode().hex() not in kept
+
+
+REFUSED = [
+    ({"service": "nope"}, RequestError, "Unknown integration type 'nope'"),
+    ({"slug": "Bad Name"}, RequestError, "no usable name"),
+    ({"slug": "a--b"}, RequestError, "no usable name"),
+    ({"slug": "x" * 61}, RequestError, "no usable name"),
+    ({"slug": "a\n"}, RequestError, "no usable name"),
+    ({"client_id": ""}, RequestError, "client id"),
+    ({"client_secret": ""}, RequestError, "client id"),
+    ({"settings": {"host": "evil.example"}}, RequestError, "no setting host"),
+    ({"slug": "taken"}, ConflictError, "'taken'"),
+]
+
+
+@pytest.mark.parametrize(("change", "kind", "told"), REFUSED)
+def test_senseless_integrations_are_refused(store, tenant_id, change, kind, told) -> None:
+    usual = {"service": "hubspot", "slug": "x", "client_id": "c", "client_secret": "s"}
+    create_integration(store, tenant_id, **{**usual, "slug": "taken"})
+
+    with pytest.raises(kind, match=told):
+        create_integration(store, tenant_id, **{**usual, **change})

@@ -1,0 +1,244 @@
+"""What a caller can choose about a sync, where the choice makes no sense, and bad answers."""
+
+import pytest
+from sqlalchemy import text
+
+from integrations_pipeline.errors import ConnectAgainError, RequestError
+from integrations_pipeline.oauth import disconnect_integration, get_valid_token
+from integrations_pipeline.store.models import JobStatus
+from integrations_pipeline.sync import (
+    SyncRequest,
+    create_sync_job,
+    get_sync_job_history,
+    get_sync_logs,
+)
+from tests.conftest import connect, sync
+from tests.integration.test_sync_with_sandbox import live, rows
+
+RESOURCES = {"hubspot": "contacts", "stripe": "customers", "zendesk": "tickets"}
+
+
+@pytest.mark.parametrize(("service", "resource"), RESOURCES.items())
+def test_given_ids_are_read_and_missing_ones_are_gone(
+    store, sandbox, tenant_id, service, resource
+) -> None:
+    ref = connect(store, sandbox, tenant_id, service)
+    keys = sorted(str(record["id"]) for record in sandbox.records(service, resource))[:3]
+    sync(store, ref, resources=[resource], sync_type="SELECTIVE", ids=keys)
+    sandbox.delete(service, resource, keys[0])
+
+    result = sync(store, ref, resources=[resource], sync_type="SELECTIVE", ids=keys)
+
+    assert result.resources[0].counts.deleted == 1
+    assert sorted(live(rows(store, ref, resource))) == keys[1:]
+
+
+def test_a_selective_sync_leaves_the_checkpoint_alone(store, sandbox, tenant_id) -> None:
+    ref = connect(store, sandbox, tenant_id, "stripe")
+    sync(store, ref, resources=["customers"], sync_type="SELECTIVE", ids=["cus_none"])
+
+    result = sync(store, ref, resources=["customers"])
+
+    assert result.resources[0].mode == "full"
+
+
+@pytest.mark.parametrize(
+    ("service", "resource", "filters"),
+    [
+        ("hubspot", "contacts", {"lifecycle_stage": "lead"}),
+        ("hubspot", "deals", {"amount": {"gte": 10000}, "stage": {"ne": "closedlost"}}),
+        ("stripe", "subscriptions", {"status": {"in": ["active", "trialing"]}}),
+        ("stripe", "invoices", {"status": "paid", "total": {"gt": 10000}}),
+        ("zendesk", "tickets", {"status": "open"}),
+        ("zendesk", "satisfaction_ratings", {"score": "bad"}),
+    ],
+)
+def test_filters_mean_the_same_at_every_service(
+    store, sandbox, tenant_id, service, resource, filters
+) -> None:
+    ref = connect(store, sandbox, tenant_id, service)
+    sync(store, ref, resources=[resource])
+    everything = rows(store, ref, resource)
+    with store.tenant(tenant_id) as session:
+        session.execute(text(f"DELETE FROM {service}.{resource}"))
+
+    result = sync(store, ref, resources=[resource], filters=filters, sync_type="FULL_SYNC")
+
+    wanted = {key for key, row in live(everything).items() if fulfils(row, filters)}
+    assert result.status is JobStatus.COMPLETED, result.error
+    assert set(rows(store, ref, resource)) == wanted
+    assert 0 < len(wanted) < len(everything)
+
+
+def fulfils(row: dict, filters: dict) -> bool:
+    """The same conditions, said once more in the plainest way."""
+    tests = {
+        "gte": lambda a, b: a is not None and a >= b,
+        "gt": lambda a, b: a is not None and a > b,
+        "ne": lambda a, b: a != b,
+        "in": lambda a, b: a in b,
+    }
+    for name, wanted in filters.items():
+        conditions = wanted if isinstance(wanted, dict) else {"in": [wanted]}
+        if not all(tests[op](row[name], value) for op, value in conditions.items()):
+            return False
+    return True
+
+
+@pytest.mark.parametrize(("service", "resource"), RESOURCES.items())
+def test_fields_narrow_what_is_stored(store, sandbox, tenant_id, service, resource) -> None:
+    ref = connect(store, sandbox, tenant_id, service)
+    field = "subject" if service == "zendesk" else "email"
+
+    sync(store, ref, resources=[resource], fields=[field])
+
+    row = next(iter(live(rows(store, ref, resource)).values()))
+    kept = row["raw"]["properties"] if service == "hubspot" else row["raw"]
+    # HubSpot adds the id and its stamps by itself; merges must be noticed whatever is chosen
+    allowed = {field, "id", "generated_timestamp", "hs_object_id", "createdate"}
+    allowed |= {"lastmodifieddate", "hs_lastmodifieddate", "hs_merged_object_ids"}
+    assert field in kept
+    assert set(kept) <= allowed
+
+
+def test_a_field_that_only_the_service_knows_can_be_chosen(store, sandbox, tenant_id) -> None:
+    ref = connect(store, sandbox, tenant_id, "hubspot")
+
+    result = sync(store, ref, resources=["contacts"], fields=["email", "jobtitle"])
+
+    assert result.status is JobStatus.COMPLETED, result.error
+    row = next(iter(rows(store, ref, "contacts").values()))
+    assert "jobtitle" in row["raw"]["properties"]
+
+
+def test_a_field_that_nobody_knows_fails_with_the_reason(store, sandbox, tenant_id) -> None:
+    ref = connect(store, sandbox, tenant_id, "hubspot")
+
+    result = sync(store, ref, resources=["contacts"], fields=["shoe_size"])
+
+    assert result.status is JobStatus.FAILED
+    assert all(word in result.error for word in (ref.key, "contacts", "shoe_size"))
+
+
+def test_a_checkpoint_in_the_future_fails_with_the_reason(store, sandbox, tenant_id) -> None:
+    ref = connect(store, sandbox, tenant_id, "stripe")
+    sync(store, ref, resources=["customers"])
+    with store.tenant(tenant_id) as session:
+        session.execute(
+            text(
+                "UPDATE integrations.checkpoint SET cursor = "
+                """'{"since": "2036-01-01T00:00:00+00:00"}' WHERE integration_id = :i"""
+            ),
+            {"i": ref.id},
+        )
+
+    result = sync(store, ref, resources=["customers"])
+
+    assert result.status is JobStatus.FAILED
+    assert "2036-01-01" in result.error
+    assert sync(store, ref, resources=["customers"], sync_type="FULL_SYNC").error is None
+
+
+def test_a_change_that_the_search_shows_late_is_found(store, sandbox, tenant_id) -> None:
+    ref = connect(store, sandbox, tenant_id, "hubspot")
+    sync(store, ref, resources=["contacts"])
+    sandbox.send("POST", "/sandbox/settings", {"hubspot_search_lag_seconds": 3600})
+    key = min(live(rows(store, ref, "contacts")))
+    sandbox.change("hubspot", "contacts", key, {"firstname": "Late"})
+
+    early = sync(store, ref, resources=["contacts"])
+    sandbox.send("POST", "/sandbox/settings", {"hubspot_search_lag_seconds": 0})
+    late = sync(store, ref, resources=["contacts"])
+
+    assert early.resources[0].counts.updated == 0
+    assert late.resources[0].counts.updated == 1
+
+
+def test_a_token_that_dies_in_the_middle_is_renewed(store, sandbox, tenant_id) -> None:
+    ref = connect(store, sandbox, tenant_id, "stripe")
+    sandbox.fault("stripe", "expired_token", path="/v1/customers")
+
+    result = sync(store, ref, resources=["customers"])
+
+    assert result.status is JobStatus.COMPLETED, result.error
+    renewals = [r for r in sandbox.requests("stripe") if "oauth/token" in r["path"]]
+    assert len(renewals) == 2  # the connection itself, and one refresh
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("html", "HTML"),
+        ("truncated", "broken JSON"),
+        ("huge", "MiB"),
+        ("wrong_types", "instead of"),
+        ("loop", "circle"),
+    ],
+)
+@pytest.mark.parametrize(("service", "resource"), RESOURCES.items())
+def test_a_broken_answer_fails_the_job_and_keeps_what_was_there(
+    store, sandbox, tenant_id, service, resource, kind, words
+) -> None:
+    ref = connect(store, sandbox, tenant_id, service)
+    sync(store, ref, resources=[resource])
+    before = live(rows(store, ref, resource))
+    if kind == "huge" and service == "zendesk":
+        kind, words = "html", "HTML"  # its exports may be as large as this
+    sandbox.fault(service, kind, count=1000)
+
+    result = sync(store, ref, resources=[resource], sync_type="FULL_SYNC")
+
+    assert result.status is JobStatus.FAILED
+    assert all(word in result.error for word in (ref.key, resource, words)), result.error
+    assert live(rows(store, ref, resource)) == before
+    assert get_sync_job_history(store, ref)[0]["error"] == result.error
+    assert get_sync_logs(store, ref, result.job_id)[-1].level == "ERROR"
+    sandbox.send("DELETE", f"/sandbox/{service}/faults")
+    assert sync(store, ref, resources=[resource]).status is JobStatus.COMPLETED
+
+
+@pytest.mark.parametrize("kind", ["rate_limit", "error", "drop", "slow"])
+@pytest.mark.parametrize(("service", "resource"), RESOURCES.items())
+def test_passing_faults_are_ridden_out(store, sandbox, tenant_id, service, resource, kind) -> None:
+    store.settings.retry_seconds = 60.0
+    ref = connect(store, sandbox, tenant_id, service)
+    sandbox.fault(service, kind, seconds=0.1)
+
+    result = sync(store, ref, resources=[resource])
+
+    assert result.status is JobStatus.COMPLETED, result.error
+    assert len(live(rows(store, ref, resource))) == sandbox.counts(service)[resource]
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"sync_type": "SOMETIMES"}, "SOMETIMES"),
+        ({"resources": ["spaceships"]}, "spaceships"),
+        ({"resources": ["customers"], "fields": ["shoe_size"]}, "shoe_size"),
+        ({"resources": ["customers"], "filters": {"shoe_size": 44}}, "shoe_size"),
+        ({"resources": ["customers"], "filters": {"balance": {"near": 1}}}, "near"),
+        ({"direction": "sideways"}, "sideways"),
+    ],
+)
+def test_a_senseless_request_makes_no_job(store, sandbox, tenant_id, request_, words) -> None:
+    ref = connect(store, sandbox, tenant_id, "stripe")
+
+    with pytest.raises(RequestError, match=words) as refused:
+        create_sync_job(store, ref, SyncRequest(**request_))
+
+    assert ref.key in str(refused.value)
+    assert get_sync_job_history(store, ref) == []
+
+
+@pytest.mark.parametrize("service", RESOURCES)
+def test_after_a_disconnection_no_token_is_left(store, sandbox, tenant_id, service) -> None:
+    ref = connect(store, sandbox, tenant_id, service)
+
+    confirmed = disconnect_integration(store, ref)
+
+    assert confirmed == (service != "stripe")  # it has no such call
+    with store.tenant(tenant_id) as session:
+        assert session.scalar(text("SELECT count(*) FROM integrations.oauth_token")) == 0
+    with pytest.raises(ConnectAgainError):
+        get_valid_token(store, ref)
