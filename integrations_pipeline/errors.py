@@ -9,7 +9,8 @@ IntegrationsError
 └── ServiceError            the service's answer; carries the HTTP status where there is one
     ├── ConnectAgainError   only a person with the account can help: connect again
     ├── ForbiddenError      this resource is not allowed; the connection itself is well
-    ├── NotFoundError       the object or address does not exist
+    ├── NotFoundError       the object does not exist
+    ├── WrongAddressError   the account's own address leads nowhere
     ├── RejectedError       the service refuses this request; the same request fails again
     ├── AnswerError         the answer is not what the service documents
     ├── StaleCursorError    the service no longer knows the place where we stopped
@@ -77,7 +78,11 @@ class ForbiddenError(ServiceError):
 
 
 class NotFoundError(ServiceError):
-    """The object or address does not exist."""
+    """The object does not exist."""
+
+
+class WrongAddressError(ServiceError):
+    """The account's own address (its subdomain, shop ...) leads nowhere, or no longer."""
 
 
 class RejectedError(ServiceError):

@@ -134,6 +134,8 @@ class SearchChanges:
     """Path whose presence in the answer says that there is more."""
     operators: Mapping[str, str] = field(default_factory=dict)
     """Our filter operators that the search understands, with the service's names for them."""
+    max_terms: int = 0
+    """How many filters of ours fit into one search beside its own conditions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +194,10 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class FilterTerm:
-    """One condition: column, operator (eq ne gt gte lt lte in), value or list of values."""
+    """One condition: column, operator (eq ne gt gte lt lte in), value or list of values.
+
+    Values are of the column's type: str, Decimal, bool or datetime.
+    """
 
     column: Column
     operator: str
@@ -350,8 +355,14 @@ class Connector:
     errors: tuple[ErrorRule, ...] = ()
     message_at: tuple[str, ...] = ("message",)
     """Paths under which the service explains an error, best first."""
+    details_at: tuple[str, ...] = ()
+    """Paths of what else belongs to the explanation, such as a missing scope's name."""
     request_id_header: str = ""
     """Header whose value the service's support asks for."""
+    request_id_at: str = ""
+    """Path of that value, where it is in the body."""
+    retry_header: str = ""
+    """Header by which the service says `true` or `false` to trying again."""
     max_body_bytes: int = 8 * 1024 * 1024
 
     def resource(self, name: str) -> Resource | None:

@@ -5,7 +5,7 @@ results and lags; archived records show only in a listing of their own; merged o
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from integrations_pipeline.connectors.base import (
@@ -79,9 +79,16 @@ def _term(term: FilterTerm) -> dict[str, Any]:
     name = term.column.paths[0].removeprefix("properties.")
     operator = OPERATORS[term.operator]
     if operator == "IN":
-        return {"propertyName": name, "operator": operator, "values": [str(v) for v in term.value]}
-    value = str(term.value).lower() if isinstance(term.value, bool) else str(term.value)
-    return _condition(name, operator, value)
+        values = [_written(value) for value in term.value]
+        return {"propertyName": name, "operator": operator, "values": values}
+    return _condition(name, operator, _written(term.value))
+
+
+def _written(value: Any) -> str:
+    """A filter's value as HubSpot wants it: dates in epoch milliseconds, all as strings."""
+    if isinstance(value, datetime):
+        return str(int(value.timestamp() * 1000))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def batch_read_body(ids: tuple[str, ...], fields: tuple[str, ...]) -> Mapping[str, Any]:
@@ -111,6 +118,7 @@ def crm(
             request=search_body,
             more_at="paging.next.after",
             operators=OPERATORS,
+            max_terms=3,  # six in a group, less the two bounds and the id
         ),
         archived=Listing(
             path=path,
@@ -227,5 +235,6 @@ HUBSPOT = Connector(
         ErrorRule(423, Reaction.RETRY, wait_seconds=2),
         ErrorRule(477, Reaction.RETRY, wait_seconds=60),  # the account moves between data centres
     ),
-    request_id_header="X-HubSpot-Correlation-Id",
+    details_at=("errors.0.context.requiredGranularScopes",),
+    request_id_at="correlationId",
 )

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from integrations_pipeline.errors import AnswerError
+
 Position = dict[str, Any]
 Page = Mapping[str, Any]
 
@@ -134,7 +136,9 @@ class TimeExportPages:
     def after(self, position: Position | None, page: Page) -> Position | None:
         """The page's end time."""
         time = dig(page, self.time_at)
-        return {"time": int(time)} if time else position
+        if time is not None and not isinstance(time, int):
+            raise AnswerError(f"{self.time_at} is no time.")
+        return {"time": time} if time else position
 
     def ended(self, page: Page, records: Sequence[Any]) -> bool:
         """The export says so, or the page is short."""

@@ -202,4 +202,5 @@ STRIPE = Connector(
     ),
     message_at=("error.message", "error_description", "error"),
     request_id_header="Request-Id",
+    retry_header="Stripe-Should-Retry",
 )

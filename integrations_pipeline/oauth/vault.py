@@ -102,6 +102,12 @@ def refresh_access_token(
     return token.access_token
 
 
+def mark_broken(store: Store, ref: IntegrationRef, reason: str) -> None:
+    """The integration is in ERROR until a person connects it again."""
+    with store.tenant(ref.tenant_id) as session:
+        _set_status(session, ref, IntegrationStatus.ERROR, reason)
+
+
 def end_connection(store: Store, ref: IntegrationRef, reason: str) -> None:
     """Let the credentials be dead: no further try until a person connects again."""
     with store.tenant(ref.tenant_id) as session:

@@ -17,9 +17,10 @@ from sqlalchemy import func, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from integrations_pipeline.connectors.base import Resource
-from integrations_pipeline.errors import FenceLostError, IntegrationsError
+from integrations_pipeline.errors import ConnectAgainError, FenceLostError, IntegrationsError
 from integrations_pipeline.oauth.accounts import IntegrationRef
 from integrations_pipeline.oauth.clients import service_client
+from integrations_pipeline.oauth.vault import mark_broken
 from integrations_pipeline.store import Store
 from integrations_pipeline.store.models import (
     Checkpoint,
@@ -151,6 +152,8 @@ class _Run:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the other resources go on
             reason = f"{self._ref.key} {name}: {_reason(error)}"
+            if isinstance(error, ConnectAgainError):
+                mark_broken(self._store, self._ref, reason)
             return self._ended(name, mode, counts, began, reason)
         return self._ended(name, mode, counts, began, None)
 

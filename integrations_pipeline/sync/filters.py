@@ -80,18 +80,15 @@ def _term(resource: Resource, column: Column, op: str, value: Any) -> FilterTerm
             f"{resource.name}.{column.name} holds {column.type.name.lower()}: "
             f"the value for {op!r} does not fit."
         )
-    return FilterTerm(column, op, value)
+    typed_values = [typed(column, one) for one in values]
+    return FilterTerm(column, op, typed_values if op == "in" else typed_values[0])
 
 
 def _fulfils(record: Record, term: FilterTerm) -> bool:
     value = typed(term.column, term.column.value(record))
     if value is None:
         return term.operator == "ne"
-    if term.operator == "in":
-        wanted: Any = [typed(term.column, one) for one in term.value]
-    else:
-        wanted = typed(term.column, term.value)
-    return _COMPARE[term.operator](value, wanted)
+    return _COMPARE[term.operator](value, term.value)
 
 
 def _number(_: Column, value: Any) -> Decimal:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from integrations_pipeline.connectors.base import (
     EventChanges,
@@ -19,7 +20,12 @@ from integrations_pipeline.connectors.base import (
     SearchPage,
 )
 from integrations_pipeline.connectors.paging import LastIdPages, dig
-from integrations_pipeline.errors import NotFoundError, RequestError, StaleCursorError
+from integrations_pipeline.errors import (
+    AnswerError,
+    NotFoundError,
+    RequestError,
+    StaleCursorError,
+)
 from integrations_pipeline.sync.records import Change, Reader
 from integrations_pipeline.sync.walking import Walked, complete_nested, rows_of, search, walk
 from integrations_pipeline.transport.client import ServiceClient
@@ -212,11 +218,21 @@ class ResourceReading:
             since_ms=_millis(since) if since else None,
             until_ms=_millis(self._began),
             after_id=None,
-            filters=tuple(t for t in self._wanted.terms if t.operator in declared.operators),
+            filters=self._searchable(declared),
             fields=self._wanted.fields,
         )
         for found in search(self._client, page, self._max_pages):
             yield Batch(changes=list(self._reader.changes(found.rows)))
+
+    def _searchable(self, declared: SearchChanges) -> tuple[FilterTerm, ...]:
+        """The filters that the search can apply; all of them are applied here anyway."""
+        inside = self._resource.fields_under + "."
+        found = [
+            term
+            for term in self._wanted.terms
+            if term.operator in declared.operators and term.column.paths[0].startswith(inside)
+        ]
+        return tuple(found[: declared.max_terms])
 
     def _by_events(self, declared: EventChanges, cursor: dict[str, Any]) -> Iterator[Batch]:
         recent = set(cursor.get("recent", ()))
@@ -224,14 +240,13 @@ class ResourceReading:
         events = self._events(declared, since)
         stamps: dict[str, float] = {}
         for event in events:
-            key = dig(event, "data.object.id")
-            if event.get("id") not in recent and key:
-                stamps[str(key)] = max(stamps.get(str(key), 0), float(event.get("created") or 0))
+            if event.id not in recent and event.object_id:
+                stamps[event.object_id] = max(stamps.get(event.object_id, 0), event.created)
         yield from self._looked_up(tuple(stamps), stamps)
         remembered = self._within_overlap(declared, events)
         yield Batch(cursor={"since": _iso(self._began), "recent": remembered})
 
-    def _events(self, declared: EventChanges, since: datetime) -> list[dict[str, Any]]:
+    def _events(self, declared: EventChanges, since: datetime) -> list["_Event"]:
         listing = Listing(
             path=declared.path,
             records_at="data",
@@ -243,13 +258,12 @@ class ResourceReading:
             declared.since_param: str(int(since.timestamp())),
         }
         pages = self._walk(listing, None, asked)
-        return [event for page in pages for event in page.rows if isinstance(event, dict)]
+        return [_Event.read(row) for page in pages for row in page.rows]
 
-    def _within_overlap(self, declared: EventChanges, events: list[dict[str, Any]]) -> list[str]:
+    def _within_overlap(self, declared: EventChanges, events: list["_Event"]) -> list[str]:
         """Events that the next read will meet again and need not follow."""
         border = (self._began - declared.overlap - SKEW).timestamp()
-        recent = [str(e["id"]) for e in events if "id" in e and float(e.get("created", 0)) > border]
-        return recent[:REMEMBERED_EVENTS]
+        return [event.id for event in events if event.created > border][:REMEMBERED_EVENTS]
 
     # -- given ids ------------------------------------------------------------------------------
 
@@ -287,10 +301,9 @@ class ResourceReading:
         return list(self._reader.changes(rows, lookup.record_at))
 
     def _fetch_one(self, lookup: Lookup, record_id: str) -> list[Any]:
-        if not record_id.replace("_", "").replace("-", "").isalnum():
-            raise RequestError(f"{record_id!r} is no id of {self._resource.name}.")
+        path = lookup.path.format(id=quote(record_id, safe=""))
         try:
-            page = self._client.get(lookup.path.format(id=record_id), lookup.params)
+            page = self._client.get(path, lookup.params)
         except NotFoundError:
             return []
         return [dig(page, lookup.records_at)]
@@ -309,7 +322,8 @@ class ResourceReading:
         for term in self._wanted.terms if listing is self._resource.listing else ():
             name = self._resource.filter_params.get(term.column.name)
             if name and term.operator == "eq":
-                asked[name] = str(term.value).lower() if term.value in (True, False) else term.value
+                is_flag = isinstance(term.value, bool)
+                asked[name] = str(term.value).lower() if is_flag else str(term.value)
         return walk(self._client, listing, start=start, params=asked, max_pages=self._max_pages)
 
     def _changes(self, page: Walked, listing: Listing) -> list[Change]:
@@ -336,6 +350,22 @@ class ResourceReading:
         if not isinstance(changes, EventChanges):
             return False
         return _moment(cursor["since"]) - changes.overlap < self._began - changes.retention
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """A line of an event log: which object, and when."""
+
+    id: str
+    created: float
+    object_id: str | None
+
+    @classmethod
+    def read(cls, row: Any) -> "_Event":
+        created, key = dig(row, "created"), dig(row, "data.object.id")
+        if not dig(row, "id") or isinstance(created, bool) or not isinstance(created, int | float):
+            raise AnswerError("An event has no id or no time.")
+        return cls(str(row["id"]), float(created), None if key is None else str(key))
 
 
 def _stamped(change: Change, stamps: dict[str, float]) -> Change:

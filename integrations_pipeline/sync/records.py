@@ -1,5 +1,6 @@
 """From a service's record to what is loaded: key, version, digest and the raw form."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,8 @@ from integrations_pipeline.connectors.paging import dig
 from integrations_pipeline.errors import AnswerError
 from integrations_pipeline.sync.filters import matches, typed
 
-NUL = b"\\u0000"
+_NUL = re.compile(rb"(\\\\)|\\u0000")
+"""A NUL as JSON writes it; an escaped backslash before `u0000` is taken first, and kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,8 @@ class Reader:
         if self._kept is not None:
             kept = {name: value for name, value in record.items() if name in self._kept}
         raw = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
-        if NUL in raw:  # Postgres has no such character
-            raw = raw.replace(NUL, b"\\ufffd")
+        if b"\\u0000" in raw:  # Postgres has no such character
+            raw = _NUL.sub(lambda found: found[1] or b"\\ufffd", raw)
         return Change(key, raw, blake2b(raw, digest_size=16).digest(), version)
 
     def _merged(self, record: dict[str, Any]) -> Iterator[Change]:

@@ -129,6 +129,9 @@ def _rest_of(client: ServiceClient, inner: dict[str, Any], max_pages: int) -> It
         paginator=LastIdPages("starting_after", "has_more"),
         params={"limit": "100", **params},
     )
-    start = {"last_id": str(inner["data"][-1]["id"])}
+    last = dig(inner["data"][-1], "id")
+    if not last:
+        raise AnswerError(f"{path}: a nested record has no id.")
+    start = {"last_id": str(last)}
     for page in walk(client, listing, start=start, max_pages=max_pages):
         yield from page.rows

@@ -1,5 +1,6 @@
 """The HTTP client of one connected account: every request of a sync goes through here."""
 
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -25,6 +26,10 @@ from integrations_pipeline.transport.session import new_session
 
 ATTEMPTS = 6
 CHUNK = 64 * 1024
+_SURROGATES = re.compile(
+    rb"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
 _BACKOFF = wait_random_exponential(multiplier=0.5, max=30)
 
 
@@ -202,7 +207,7 @@ class ServiceClient:
             )
             raise _TokenRefused(error) if reaction is Reaction.REFRESH else error
         try:
-            page = orjson.loads(raw)
+            page = parse(raw)
         except orjson.JSONDecodeError as error:
             kind = "HTML" if raw.lstrip()[:1] == b"<" else "broken JSON"
             raise AnswerError(
@@ -214,6 +219,14 @@ class ServiceClient:
                 f"in answer to {where}."
             )
         return page
+
+
+def parse(raw: bytes) -> Any:
+    """The JSON value; half a surrogate pair, which some services cut texts into, is replaced."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return orjson.loads(_SURROGATES.sub(lambda found: found[1] or b"\\ufffd", raw))
 
 
 class _TokenRefused(Exception):  # noqa: N818 - a signal between two methods, never seen outside

@@ -1,6 +1,7 @@
 """From an answer that is no success to the error that says what to do about it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -18,6 +19,7 @@ from integrations_pipeline.errors import (
     ServiceError,
     StaleCursorError,
     TransientError,
+    WrongAddressError,
 )
 from integrations_pipeline.transport.redact import clean
 
@@ -56,7 +58,7 @@ def error_of(
 ) -> tuple[Reaction, ServiceError]:
     """The reaction to an answer, and the error to raise where reacting does not help."""
     body = _parse(raw)
-    rule = rule_for(connector, status, body)
+    rule = _overruled(connector, headers, rule_for(connector, status, body))
     message = _explain(connector, status, headers, body, where)
     if rule.reaction is Reaction.RATE_LIMITED:
         wait = retry_after(headers)
@@ -64,12 +66,25 @@ def error_of(
             message, retry_after=rule.wait_seconds if wait is None else wait
         )
     if rule.reaction is Reaction.WRONG_HOST:
-        action = f"Check the {' and '.join(s.name for s in connector.settings) or 'address'}."
-        return rule.reaction, NotFoundError(message, status=status, action=action)
+        name = " and ".join(setting.name for setting in connector.settings) or "address"
+        action = (
+            f"Check the {name}; if it is right, the account is closed or must be connected again."
+        )
+        return rule.reaction, WrongAddressError(message, status=status, action=action)
     error = _ERRORS[rule.reaction](message, status=status)
     if isinstance(error, TransientError):
         error.retry_after = retry_after(headers) or rule.wait_seconds
     return rule.reaction, error
+
+
+def _overruled(connector: Connector, headers: Mapping[str, str], rule: ErrorRule) -> ErrorRule:
+    """The rule, unless the service says itself whether to try again."""
+    verdict = headers.get(connector.retry_header, "") if connector.retry_header else ""
+    if verdict == "true" and rule.reaction is Reaction.REJECTED:
+        return replace(rule, reaction=Reaction.RETRY)
+    if verdict == "false" and rule.reaction is Reaction.RETRY:
+        return replace(rule, reaction=Reaction.REJECTED)
+    return rule
 
 
 def _parse(raw: bytes) -> Any:
@@ -84,9 +99,18 @@ def _explain(
 ) -> str:
     found = (dig(body, path) for path in connector.message_at)
     reason = next((clean(text) for text in found if isinstance(text, str) and text), "")
-    request_id = headers.get(connector.request_id_header, "") if connector.request_id_header else ""
-    trace = f" (request {request_id[:80]})" if request_id else ""
-    return f"{connector.label} answered {status} to {where}{': ' if reason else ''}{reason}{trace}."
+    details = [clean(str(value)) for path in connector.details_at if (value := dig(body, path))]
+    told = "; ".join(part.rstrip(".") for part in (reason, *details) if part)
+    request_id = _request_id(connector, headers, body)
+    trace = f" (request {request_id})" if request_id else ""
+    return f"{connector.label} answered {status} to {where}{': ' if told else ''}{told}{trace}."
+
+
+def _request_id(connector: Connector, headers: Mapping[str, str], body: Any) -> str:
+    if connector.request_id_header:
+        return headers.get(connector.request_id_header, "")[:80]
+    found = dig(body, connector.request_id_at) if connector.request_id_at else None
+    return str(found or "")[:80]
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

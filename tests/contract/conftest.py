@@ -17,7 +17,7 @@ from integrations_pipeline.store import Store
 from integrations_pipeline.store.models import Checkpoint, Integration
 from integrations_pipeline.sync import JobResult, get_sync_logs
 from tests.conftest import sync
-from tests.contract.pages import FIRST, page
+from tests.contract.pages import FIRST, full_read, page
 from tests.contract.service import Service, scripted
 
 ROOTS = {"hubspot": "", "stripe": "", "zendesk": "/{subdomain}"}
@@ -111,6 +111,25 @@ def declare(service):
             service.get(FIRST[name][1], page(), archived="true")
 
     return on
+
+
+@pytest.fixture
+def load(service, connected):
+    """Reads records of a resource and gives the stored rows."""
+
+    def read(name, resource, *records):
+        full_read(service, name, resource, *(_carried(resource, one) for one in records))
+        account = connected(name)
+        result = account.sync(resource)
+        assert result.error is None
+        assert result.resources[0].counts.created == len(records)
+        return account.rows(resource)
+
+    return read
+
+
+def _carried(resource, record):
+    return {"id": 35436, "metric_set": record} if resource == "ticket_metrics" else record
 
 
 def _point_at(store: Store, service: Service, folder: Path) -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from integrations_pipeline.connectors import CONNECTORS
 from tests.contract import samples
-from tests.contract.pages import full_read
 
 SAMPLES = {
     ("hubspot", "contacts"): samples.CONTACT,
@@ -132,25 +131,6 @@ COLUMNS = {
 }
 
 
-def carried(resource, record):
-    return {"id": 35436, "metric_set": record} if resource == "ticket_metrics" else record
-
-
-@pytest.fixture
-def load(service, connected):
-    """Reads records of a resource and gives the stored rows."""
-
-    def read(name, resource, *records):
-        full_read(service, name, resource, *(carried(resource, one) for one in records))
-        account = connected(name)
-        result = account.sync(resource)
-        assert result.error is None
-        assert result.resources[0].counts.created == len(records)
-        return account.rows(resource)
-
-    return read
-
-
 def key_at(resource):
     return "ticket_id" if resource == "ticket_metrics" else "id"
 
@@ -198,72 +178,6 @@ EMPTY = [
 @pytest.mark.parametrize(("name", "resource"), EMPTY)
 def test_no_records_are_no_error(load, name, resource):
     assert load(name, resource) == {}
-
-
-TEXTS = {
-    "emoji": ("Ünïcödé 🚲👩‍👩‍👧", "Ünïcödé 🚲👩‍👩‍👧"),
-    "nul": ("nul \u0000 inside", "nul \ufffd inside"),
-    "markup": ('<b>"quoted"</b>\r\n\t', '<b>"quoted"</b>\r\n\t'),
-    "backslash": ("C:\\new\\table", "C:\\new\\table"),
-    "spelled nul": ("the text \\u0000 itself", "the text \\u0000 itself"),
-    "empty": ("", None),
-}
-
-
-@pytest.mark.parametrize(("given", "stored"), TEXTS.values(), ids=TEXTS)
-def test_any_text_can_be_stored(load, given, stored):
-    row = load("zendesk", "tickets", {**samples.TICKET, "subject": given})["35436"]
-
-    assert row["subject"] == stored
-    assert row["raw"]["subject"] == (stored or given)
-
-
-def deals(name, values):
-    """A deal for each value of a property; its id is the place of the value."""
-    inner = samples.DEAL["properties"]
-    return [
-        {**samples.DEAL, "id": str(n), "updatedAt": value, "properties": {**inner, name: value}}
-        for n, value in enumerate(values)
-    ]
-
-
-def stored(rows, column):
-    return [rows[str(n)][column] for n in range(len(rows))]
-
-
-NUMBERS = {
-    "12500.00": Decimal("12500.00"),
-    "0.1": Decimal("0.1"),
-    "-99999999999999999999.123456789": Decimal("-99999999999999999999.123456789"),
-    "": None,
-    "on request": None,
-    None: None,
-}
-
-
-def test_numbers_come_as_strings(load):
-    rows = load("hubspot", "deals", *deals("amount", NUMBERS))
-
-    assert stored(rows, "amount") == list(NUMBERS.values())
-    assert [rows[str(n)]["raw"]["properties"]["amount"] for n in range(6)] == list(NUMBERS)
-
-
-DATES = {
-    "2026-07-15T00:00:00Z": at("2026-07-15T00:00:00Z"),
-    "2026-07-15T02:00:00.500+02:00": at("2026-07-15T00:00:00.500Z"),
-    "2026-13-45T00:00:00Z": None,
-    "1784073600000000": None,
-    "next week": None,
-    "": None,
-}
-
-
-def test_dates_that_are_none_are_null(load):
-    rows = load("hubspot", "deals", *deals("closedate", DATES))
-
-    for column in ("close_date", "updated_at"):
-        assert stored(rows, column) == list(DATES.values())
-    assert [rows[str(n)]["raw"]["properties"]["closedate"] for n in range(6)] == list(DATES)
 
 
 MOVED = [

@@ -86,12 +86,13 @@ def test_a_senseless_way_to_the_next_page_never_escapes(service, connected, name
 
     result = account.sync(resource)
     assert len(service.to(PATHS[resource])) <= 2
+    assert "unexpectedly" not in (result.error or "")
     if name != "hubspot":  # no next page there means that this was the last
         assert result.error.startswith(f"{account.ref.key} {resource}: ")
 
 
 @pytest.mark.parametrize("created", [None, "soon"])
-def test_an_event_of_no_known_time_never_escapes(service, connected, created):
+def test_an_event_of_no_known_time_is_an_answer_like_others(service, connected, created):
     service.get("/v1/customers/cus_SampleA1b2C3", lambda _: samples.CUSTOMER)
     service.get("/v1/customers", listed())
     service.get("/v1/events", listed({**samples.EVENT, "created": created}))
@@ -100,5 +101,5 @@ def test_an_event_of_no_known_time_never_escapes(service, connected, created):
     account.sync("customers", sync_type="FULL_SYNC")
 
     result = account.sync("customers")
-    followed = account.live("customers") == {"cus_SampleA1b2C3"}
-    assert followed == (result.error is None)
+    assert "unexpectedly" not in (result.error or "")
+    assert result.error or account.live("customers") == {"cus_SampleA1b2C3"}

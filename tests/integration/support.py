@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from integrations_pipeline.oauth import IntegrationRef
+from integrations_pipeline.oauth import IntegrationRef, create_integration
 from integrations_pipeline.store import Place, Store
 from tests.conftest import Sandbox
 
@@ -84,3 +85,19 @@ def at_once(count: int, call: Callable[[], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(one, range(count)))
+
+
+def integration(
+    store: Store, sandbox: Sandbox, tenant_id: UUID, service: str = "hubspot", slug: str = ""
+) -> IntegrationRef:
+    """An integration of the sandbox's acme account that is not connected yet."""
+    client = sandbox.client(service)
+    return create_integration(
+        store,
+        tenant_id,
+        service,
+        slug or service,
+        client_id=client["client_id"],
+        client_secret=client["client_secret"],
+        settings=client["settings"],
+    )

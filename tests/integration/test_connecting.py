@@ -1,32 +1,31 @@
 """The authorization-code flow: one connection per state, in the browser that began it."""
 
-import base64
-import hashlib
 import re
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from oauthlib.oauth2 import WebApplicationClient
 from sqlalchemy import text
 
-from integrations_pipeline.errors import ConflictError, IntegrationsError, RequestError
+from integrations_pipeline.errors import (
+    ConflictError,
+    ConnectAgainError,
+    IntegrationsError,
+    RequestError,
+)
 from integrations_pipeline.oauth import (
     BadStateError,
     create_integration,
     create_tenant,
-    create_user,
     deny_connection,
     exchange_code_for_token,
-    generate_auth_url,
     get_valid_token,
 )
 from integrations_pipeline.oauth.accounts import CLIENT_SECRET
-from integrations_pipeline.oauth.flow import VERIFIER
 from integrations_pipeline.store import Place
 from tests.conftest import SESSION, authorize, connect
 from tests.integration.support import (
     SERVICES,
     at_once,
+    integration,
     integration_row,
     one_row,
     owner,
@@ -34,19 +33,6 @@ from tests.integration.support import (
     token_requests,
     token_row,
 )
-
-
-def integration(store, sandbox, tenant_id, service="hubspot", slug=None):
-    client = sandbox.client(service)
-    return create_integration(
-        store,
-        tenant_id,
-        service,
-        slug or service,
-        client_id=client["client_id"],
-        client_secret=client["client_secret"],
-        settings=client["settings"],
-    )
 
 
 def finish(store, state, code, session_id=SESSION):
@@ -71,12 +57,12 @@ def test_the_whole_flow(store, sandbox, tenant_id, service) -> None:
 
 
 BAD = {
-    "missing": lambda store, state: ("", SESSION),
-    "unknown": lambda store, state: ("x" * 43, SESSION),
-    "altered": lambda store, state: (state[:-1] + ("A" if state[-1] != "A" else "B"), SESSION),
-    "longer": lambda store, state: (state + "=", SESSION),
-    "other browser": lambda store, state: (state, "another-session"),
-    "no browser": lambda store, state: (state, ""),
+    "missing": (lambda _: "", SESSION),
+    "unknown": (lambda _: "x" * 43, SESSION),
+    "altered": (lambda state: state[:-1] + ("A" if state[-1] != "A" else "B"), SESSION),
+    "longer": (lambda state: state + "=", SESSION),
+    "other browser": (lambda state: state, "another-session"),
+    "no browser": (lambda state: state, ""),
 }
 
 
@@ -84,10 +70,10 @@ BAD = {
 def test_a_bad_state_sends_nothing(store, sandbox, tenant_id, kind) -> None:
     ref = integration(store, sandbox, tenant_id)
     code, state = authorize(store, ref)
-    given, session_id = BAD[kind](store, state)
+    alter, session_id = BAD[kind]
 
     with pytest.raises(BadStateError):
-        finish(store, given, code, session_id)
+        finish(store, alter(state), code, session_id)
 
     assert token_requests(sandbox, "hubspot") == 0
     assert integration_row(store, ref).status == "INACTIVE"
@@ -124,18 +110,26 @@ def test_a_state_ends(store, sandbox, tenant_id) -> None:
     assert token_requests(sandbox, "hubspot") == 0
 
 
-def test_a_state_connects_the_integration_it_was_begun_for(store, sandbox, tenant_id) -> None:
+def test_a_code_is_not_taken_for_another_integration(store, sandbox, tenant_id) -> None:
     one = integration(store, sandbox, tenant_id, slug="one")
     two = integration(store, sandbox, tenant_id, slug="two")
-    other = create_tenant(store, f"o{tenant_id.hex[:10]}", "Other")
-    foreign = integration(store, sandbox, other)
     code, _ = authorize(store, one)
     _, state = authorize(store, two)
 
-    assert finish(store, state, code) == two
+    with pytest.raises(ConnectAgainError, match="verifier"):
+        finish(store, state, code)
+    assert [integration_row(store, ref).status for ref in (one, two)] == ["INACTIVE", "INACTIVE"]
 
-    statuses = [integration_row(store, ref).status for ref in (one, two, foreign)]
-    assert statuses == ["INACTIVE", "ACTIVE", "INACTIVE"]
+
+def test_a_state_connects_the_integration_it_was_begun_for(store, sandbox, tenant_id) -> None:
+    one = integration(store, sandbox, tenant_id, slug="one")
+    other = create_tenant(store, f"o{tenant_id.hex[:10]}", "Other")
+    foreign = integration(store, sandbox, other, slug="one")
+    authorize(store, one)
+    code, state = authorize(store, foreign)
+
+    assert finish(store, state, code) == foreign
+    assert [integration_row(store, ref).status for ref in (one, foreign)] == ["INACTIVE", "ACTIVE"]
 
 
 def test_a_code_of_one_service_never_reaches_another(store, sandbox, tenant_id) -> None:
@@ -193,77 +187,6 @@ def test_connecting_again_replaces_the_token(store, sandbox, tenant_id) -> None:
 
     assert get_valid_token(store, ref) != first
     assert token_row(store, ref).version > version
-
-
-def begun(store, ref, times=1):
-    """Starts, as (address, verifier) in their order."""
-    user = create_user(store, ref.tenant_id, "a@example.com", "A", "ADMIN")
-    for _ in range(times):
-        yield generate_auth_url(store, ref, user_id=user, session_id=SESSION)
-
-
-def verifiers(store, ref):
-    sql = "SELECT id, code_verifier FROM integrations.oauth_state WHERE integration_id = :id"
-    with owner(store) as connection:
-        rows = connection.execute(text(sql), {"id": ref.id}).all()
-    return [
-        store.keyring.open(bytes(sealed), Place(ref.tenant_id, row_id, VERIFIER))
-        for row_id, sealed in rows
-    ]
-
-
-def s256(verifier: str) -> str:
-    digest = hashlib.sha256(verifier.encode()).digest()
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
-
-
-def test_the_vector_of_rfc_7636() -> None:
-    verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-    challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-
-    made = WebApplicationClient("id").create_code_challenge(verifier, "S256")
-
-    assert made == s256(verifier) == challenge
-
-
-def test_the_challenge_is_that_of_the_stored_verifier(store, sandbox, tenant_id) -> None:
-    ref = integration(store, sandbox, tenant_id)
-
-    (address,) = begun(store, ref)
-
-    asked = parse_qs(urlsplit(address).query)
-    (verifier,) = verifiers(store, ref)
-    assert asked["code_challenge"] == [s256(verifier)]
-    assert asked["code_challenge_method"] == ["S256"]
-    assert verifier not in address
-    assert "client_secret" not in asked
-    assert asked["redirect_uri"] == ["http://127.0.0.1:8300/api/integrations/callback"]
-
-
-def test_a_thousand_starts_differ(store, sandbox, tenant_id) -> None:
-    ref = integration(store, sandbox, tenant_id)
-
-    addresses = list(begun(store, ref, 1000))
-
-    found = verifiers(store, ref)
-    states = {parse_qs(urlsplit(address).query)["state"][0] for address in addresses}
-    assert (len(set(found)), len(states)) == (1000, 1000)
-    assert all(43 <= len(one) <= 128 for one in found)
-    assert min(map(len, states)) >= 43
-
-
-def test_stripe_is_asked_without_pkce(store, sandbox, tenant_id) -> None:
-    ref = integration(store, sandbox, tenant_id, "stripe")
-
-    (address,) = begun(store, ref)
-
-    assert "code_challenge" not in address
-    row = one_row(
-        store,
-        "SELECT code_verifier FROM integrations.oauth_state WHERE integration_id = :id",
-        id=ref.id,
-    )
-    assert row.code_verifier is None
 
 
 @pytest.mark.parametrize("service", SERVICES)

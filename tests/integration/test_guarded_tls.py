@@ -104,7 +104,7 @@ def plain() -> Iterator[Server]:
 @pytest.fixture
 def session(monkeypatch) -> requests.Session:
     """A guarded session, for which every name has been resolved to a checked address."""
-    monkeypatch.setattr(guard, "resolve", lambda host, port: "127.0.0.1")
+    monkeypatch.setattr(guard, "resolve", lambda *_: "127.0.0.1")
     return new_session(allow_private=False)
 
 

@@ -159,10 +159,10 @@ def test_a_tenant_changes_no_rows_of_another(store, a, b, statement) -> None:
 INSERTS = [
     RECORD,
     "UPDATE stripe.customers SET tenant_id = :tenant",
-    "INSERT INTO integrations.checkpoint (tenant_id, integration_id, resource) "
-    "VALUES (:tenant, :integration, 'x')",
-    "INSERT INTO integrations.app_user (tenant_id, id, email, name, role) "
-    "VALUES (:tenant, :integration, 'e', 'n', 'ADMIN')",
+    """INSERT INTO integrations.checkpoint (tenant_id, integration_id, resource)
+    VALUES (:tenant, :integration, 'x')""",
+    """INSERT INTO integrations.app_user (tenant_id, id, email, name, role)
+    VALUES (:tenant, :integration, 'e', 'n', 'ADMIN')""",
     "INSERT INTO integrations.tenant (id, slug, name) VALUES (gen_random_uuid(), 'x-new', 'X')",
 ]
 

@@ -13,11 +13,18 @@ BEGIN RETURN value::boolean; EXCEPTION WHEN data_exception THEN RETURN NULL; END
 
 CREATE FUNCTION integrations.try_timestamptz(value text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE AS $$
-BEGIN RETURN value::timestamptz; EXCEPTION WHEN data_exception THEN RETURN NULL; END $$;
+BEGIN
+    -- the words that Postgres also takes for times ('now', 'infinity') mean nothing here
+    IF value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]|$)' THEN RETURN NULL; END IF;
+    RETURN value::timestamptz;
+EXCEPTION WHEN data_exception THEN RETURN NULL; END $$;
 
 CREATE FUNCTION integrations.try_epoch(value text, per_second integer) RETURNS timestamptz
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-BEGIN RETURN to_timestamp(value::double precision / per_second);
+DECLARE seconds double precision := value::double precision / per_second;
+BEGIN
+    IF seconds NOT BETWEEN -62135596800 AND 253402300799 THEN RETURN NULL; END IF; -- years 1 to 9999
+    RETURN to_timestamp(seconds);
 EXCEPTION WHEN data_exception THEN RETURN NULL; END $$;
 
 -- The tenant of the transaction; after SET LOCAL ends the setting is '' and not NULL.
