@@ -205,6 +205,19 @@ class FilterTerm:
 
 
 @dataclass(frozen=True, slots=True)
+class Association:
+    """Links to records of another kind, which the service tells apart from the records.
+
+    A record gets them as `associations.<to>`, a list of ids.
+    """
+
+    to: str
+    path: str
+    """Takes `{"inputs": [{"id", "after"}]}`, answers `results[{from, to[{toObjectId}], paging}]`
+    (HubSpot, associations v4)."""
+
+
+@dataclass(frozen=True, slots=True)
 class FieldCatalog:
     """The service's own list of a resource's fields."""
 
@@ -244,6 +257,7 @@ class Resource:
     fields_under: str = ""
     """Where the narrowed fields live in the record."""
     catalog: FieldCatalog | None = None
+    associations: tuple[Association, ...] = ()
     nested: tuple[str, ...] = ()
     """Keys of lists inside a record that come in pages of their own."""
     filter_params: Mapping[str, str] = field(default_factory=dict)

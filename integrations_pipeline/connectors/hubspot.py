@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from integrations_pipeline.connectors.base import (
+    Association,
     Column,
     Connector,
     ErrorRule,
@@ -34,6 +35,7 @@ from integrations_pipeline.connectors.paging import CursorPages
 
 OBJECTS = "/crm/v3/objects"  # one place to switch to a date-based version
 PAGES = CursorPages("after", "paging.next.after")
+LINKED_IDS = {"companies": "company_ids", "contacts": "contact_ids"}
 OPERATORS = {
     "eq": "EQ",
     "ne": "NEQ",
@@ -97,7 +99,11 @@ def batch_read_body(ids: tuple[str, ...], fields: tuple[str, ...]) -> Mapping[st
 
 
 def crm(
-    name: str, description: str, *columns: Column, stamp: str = "hs_lastmodifieddate"
+    name: str,
+    description: str,
+    *columns: Column,
+    stamp: str = "hs_lastmodifieddate",
+    linked: tuple[str, ...] = (),
 ) -> Resource:
     """A CRM object type: contacts, companies, deals and tickets differ only in their columns."""
     path = f"{OBJECTS}/{name}"
@@ -133,8 +139,13 @@ def crm(
         fields_param="properties",
         fields_under="properties",
         catalog=FieldCatalog(f"/crm/v3/properties/{name}", "results", "name"),
+        # a search shows no associations, so they are read apart, many records at a time
+        associations=tuple(
+            Association(to, f"/crm/v4/associations/{name}/{to}/batch/read") for to in linked
+        ),
         columns=(
             *(prop(column) for column in columns),
+            *(json(LINKED_IDS[to], f"associations.{to}") for to in linked),
             prop(text("owner_id", "hubspot_owner_id")),
             prop(text("merged_object_ids", "hs_merged_object_ids")),
             timestamp("created_at", "createdAt"),
@@ -195,6 +206,7 @@ HUBSPOT = Connector(
             text("phone", personal=True),
             text("lifecycle_stage", "lifecyclestage"),
             stamp="lastmodifieddate",
+            linked=("companies",),
         ),
         crm(
             "companies",
@@ -214,6 +226,7 @@ HUBSPOT = Connector(
             text("pipeline"),
             timestamp("close_date", "closedate"),
             boolean("is_closed_won", "hs_is_closed_won"),
+            linked=("companies", "contacts"),
         ),
         crm(
             "tickets",
@@ -223,6 +236,7 @@ HUBSPOT = Connector(
             text("pipeline", "hs_pipeline"),
             text("stage", "hs_pipeline_stage"),
             text("priority", "hs_ticket_priority"),
+            linked=("companies", "contacts"),
         ),
         OWNERS,
     ),

@@ -1,12 +1,10 @@
 """Executing a sync job: resources side by side, each failing alone, under one lease."""
 
 import hashlib
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,6 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import func, update
-from sqlalchemy.exc import SQLAlchemyError
 
 from integrations_pipeline.connectors.base import Resource
 from integrations_pipeline.errors import ConnectAgainError, FenceLostError, IntegrationsError
@@ -28,17 +25,18 @@ from integrations_pipeline.store.models import (
     ResourceSync,
     SyncType,
 )
-from integrations_pipeline.sync.fields import service_fields
+from integrations_pipeline.sync.batches import Batch, Wanted, ahead, grouped
+from integrations_pipeline.sync.fields import service_fields, wants_associations
 from integrations_pipeline.sync.filters import parse_filters
 from integrations_pipeline.sync.jobs import log_sync
 from integrations_pipeline.sync.leases import (
     Claim,
     claim_sync_job,
     finish_sync_job,
-    renew_lease,
+    kept_alive,
 )
 from integrations_pipeline.sync.loading import Counts, Loader, Target
-from integrations_pipeline.sync.reading import Batch, ResourceReading, Wanted, grouped
+from integrations_pipeline.sync.reading import ResourceReading
 from integrations_pipeline.transport.client import ServiceClient, Usage
 
 Progress = Callable[[str, Counts], None]
@@ -91,7 +89,7 @@ def execute_sync_job(
     client = service_client(store, ref)
     began = time.monotonic()
     try:
-        with _kept_alive(store, claim, client):
+        with kept_alive(store, claim, client):
             results = _Run(store, claim, client, on_progress).all()
     except BaseException as error:
         # an interrupt of the process is a cancellation; anything else unforeseen is a failure
@@ -162,7 +160,13 @@ class _Run:
     ) -> Iterator[Batch]:
         terms = parse_filters(resource, self._request.filters)
         fields = service_fields(self._ref, resource, self._client, self._request.fields, terms)
-        wanted = Wanted(mode=mode, fields=fields, terms=terms, ids=tuple(self._request.ids))
+        wanted = Wanted(
+            mode=mode,
+            fields=fields,
+            terms=terms,
+            ids=tuple(self._request.ids),
+            linked=wants_associations(resource, self._request.fields),
+        )
         reading = ResourceReading(
             self._client,
             resource,
@@ -233,39 +237,6 @@ class _Run:
             resource=name,
             details=details,
         )
-
-
-def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """The same batches, each fetched while the one before is loaded."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
-            coming = pool.submit(next, batches, None)
-            yield batch
-
-
-@contextmanager
-def _kept_alive(store: Store, claim: Claim, client: ServiceClient) -> Iterator[None]:
-    """Renew the lease from a thread; stop the job's requests when it was lost."""
-    done = threading.Event()
-
-    def renew() -> None:
-        while not done.wait(store.settings.lease_seconds / 3):
-            try:
-                renew_lease(store, claim, client.usage)
-            except FenceLostError:
-                client.stop.set()
-                return
-            except SQLAlchemyError:
-                continue  # the database may be back before the lease ends
-
-    thread = threading.Thread(target=renew, name="lease", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def _mode(sync_type: str, cursor: dict[str, Any] | None) -> str:

@@ -34,6 +34,12 @@ def service_fields(
     return _under(resource, asked, terms)
 
 
+def wants_associations(resource: Resource, asked: Sequence[str]) -> bool:
+    """Whether associations are among the fields asked for."""
+    columns = [column for name in asked if (column := resource.column(name))]
+    return not asked or any(c.paths[0].startswith("associations.") for c in columns)
+
+
 def _under(
     resource: Resource, asked: Sequence[str], terms: tuple[FilterTerm, ...]
 ) -> tuple[str, ...]:

@@ -2,6 +2,9 @@
 
 import os
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -10,6 +13,7 @@ from uuid import UUID
 
 import psutil
 from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from integrations_pipeline.errors import ConflictError, FenceLostError, RequestError
@@ -22,7 +26,7 @@ from integrations_pipeline.store.models import (
     JobStatus,
 )
 from integrations_pipeline.sync.jobs import SyncRequest, request_of
-from integrations_pipeline.transport.client import Usage
+from integrations_pipeline.transport.client import ServiceClient, Usage
 
 DIED = "The run stopped reporting; what it committed is kept, and the next sync goes on from there."
 
@@ -104,6 +108,30 @@ def finish_sync_job(
         ).first()
         if ended is not None:
             _settle_integration(session, claim.ref, synced=status is JobStatus.COMPLETED)
+
+
+@contextmanager
+def kept_alive(store: Store, claim: Claim, client: ServiceClient) -> Iterator[None]:
+    """Renew the lease from a thread; stop the job's requests when it was lost."""
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(store.settings.lease_seconds / 3):
+            try:
+                renew_lease(store, claim, client.usage)
+            except FenceLostError:
+                client.stop.set()
+                return
+            except SQLAlchemyError:
+                continue  # the database may be back before the lease ends
+
+    thread = threading.Thread(target=renew, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 @cache

@@ -17,7 +17,7 @@ from integrations_pipeline.errors import FenceLostError
 from integrations_pipeline.store import Store
 from integrations_pipeline.store.database import set_tenant
 from integrations_pipeline.store.warehouse import extraction, table_name
-from integrations_pipeline.sync.reading import Batch
+from integrations_pipeline.sync.batches import Batch
 from integrations_pipeline.sync.records import Change
 
 # COPY is refused on a table with row-level security, so records pass through this one.

@@ -5,7 +5,6 @@ Each batch says what is true once it is loaded: where a full read goes on after 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -21,71 +20,29 @@ from integrations_pipeline.connectors.base import (
 )
 from integrations_pipeline.connectors.paging import LastIdPages, dig
 from integrations_pipeline.errors import (
-    AnswerError,
     NotFoundError,
     RequestError,
     StaleCursorError,
 )
+from integrations_pipeline.sync.batches import (
+    Batch,
+    Event,
+    Wanted,
+    chunks,
+    iso,
+    millis,
+    moment_of,
+    stamped,
+)
+from integrations_pipeline.sync.completing import Completer
 from integrations_pipeline.sync.records import Change, Reader
-from integrations_pipeline.sync.walking import Walked, complete_nested, rows_of, search, walk
+from integrations_pipeline.sync.walking import Walked, rows_of, search, walk
 from integrations_pipeline.transport.client import ServiceClient
 
 SKEW = timedelta(minutes=10)
 REMEMBERED_EVENTS = 1000
-GROUP_ROWS = 1000
 Note = Callable[[str, str], None]
 """Takes a level and a message for the job's log."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What a job wants of one resource."""
-
-    mode: str
-    """`full`, `incremental` or `selective`."""
-    fields: tuple[str, ...] = ()
-    """Names as the service knows them, where it narrows fields itself."""
-    terms: tuple[FilterTerm, ...] = ()
-    ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Changes that are loaded together with what is then known."""
-
-    changes: list[Change] = field(default_factory=list)
-    pages: int = 1
-    cursor: dict[str, Any] | None = None
-    progress: dict[str, Any] | None = None
-    begins: bool | None = None
-    """True: a full read begins here; False: one that stopped goes on."""
-    complete: bool = False
-    """The end of a full read: what it did not meet is gone."""
-
-
-def grouped(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """The same batches in fewer, larger ones; what was read before a fault is still delivered."""
-    group: Batch | None = None
-    try:
-        for batch in batches:
-            group = batch if group is None else _joined(group, batch)
-            if len(group.changes) >= GROUP_ROWS or batch.begins is not None:
-                ready, group = group, None
-                yield ready
-    finally:
-        if group is not None:
-            yield group
-
-
-def _joined(first: Batch, second: Batch) -> Batch:
-    return Batch(
-        changes=first.changes + second.changes,
-        pages=first.pages + second.pages,
-        cursor=second.cursor or first.cursor,
-        progress=second.progress,
-        begins=second.begins,
-        complete=second.complete,
-    )
 
 
 class ResourceReading:
@@ -110,6 +67,7 @@ class ResourceReading:
         self._note = note
         self._max_pages = max_pages
         self._reader = Reader(resource, wanted.fields, wanted.terms)
+        self._completer = Completer(client, resource, linked=wanted.linked, max_pages=max_pages)
         self._began = datetime.now(UTC)
 
     def batches(self) -> Iterator[Batch]:
@@ -130,10 +88,10 @@ class ResourceReading:
 
     def _all(self) -> Iterator[Batch]:
         try:
-            yield from self._full(self._progress or {"began": _iso(self._began)})
+            yield from self._full(self._progress or {"began": iso(self._began)})
         except StaleCursorError as error:
             self._note("WARNING", f"Reading from the start again: {error}")
-            yield from self._full({"began": _iso(self._began)})
+            yield from self._full({"began": iso(self._began)})
 
     def _full(self, progress: dict[str, Any]) -> Iterator[Batch]:
         resumed = "position" in progress
@@ -188,9 +146,9 @@ class ResourceReading:
     def _changed(self, cursor: dict[str, Any]) -> Iterator[Batch]:
         changes = self._resource.changes
         if isinstance(changes, SearchChanges):
-            yield from self._searched(_moment(cursor["since"]) - changes.overlap)
+            yield from self._searched(moment_of(cursor["since"]) - changes.overlap)
             yield from self._archived()
-            yield Batch(pages=0, cursor={"since": _iso(self._began)})
+            yield Batch(pages=0, cursor={"since": iso(self._began)})
         elif isinstance(changes, EventChanges):
             yield from self._by_events(changes, cursor)
         elif self._resource.listing.paginator.keeps_position:
@@ -200,14 +158,14 @@ class ResourceReading:
         elif self._resource.incremental:
             yield from self._since(cursor)
         else:
-            yield from self._full({"began": _iso(self._began)})
+            yield from self._full({"began": iso(self._began)})
 
     def _since(self, cursor: dict[str, Any]) -> Iterator[Batch]:
         listing = self._resource.listing
-        lower = int((_moment(cursor["since"]) - listing.reread).timestamp())
+        lower = int((moment_of(cursor["since"]) - listing.reread).timestamp())
         for page in self._walk(listing, None, {listing.since_param: str(lower)}):
             yield Batch(changes=self._changes(page, listing))
-        yield Batch(pages=0, cursor={"since": _iso(self._began)})
+        yield Batch(pages=0, cursor={"since": iso(self._began)})
 
     def _searched(self, since: datetime | None) -> Iterator[Batch]:
         declared = self._resource.changes
@@ -215,13 +173,14 @@ class ResourceReading:
             return
         page = SearchPage(
             search=declared,
-            since_ms=_millis(since) if since else None,
-            until_ms=_millis(self._began),
+            since_ms=millis(since) if since else None,
+            until_ms=millis(self._began),
             after_id=None,
             filters=self._searchable(declared),
             fields=self._wanted.fields,
         )
         for found in search(self._client, page, self._max_pages):
+            self._completer.complete(found.rows)
             yield Batch(changes=list(self._reader.changes(found.rows)))
 
     def _searchable(self, declared: SearchChanges) -> tuple[FilterTerm, ...]:
@@ -236,7 +195,7 @@ class ResourceReading:
 
     def _by_events(self, declared: EventChanges, cursor: dict[str, Any]) -> Iterator[Batch]:
         recent = set(cursor.get("recent", ()))
-        since = _moment(cursor["since"]) - declared.overlap
+        since = moment_of(cursor["since"]) - declared.overlap
         events = self._events(declared, since)
         stamps: dict[str, float] = {}
         for event in events:
@@ -244,9 +203,9 @@ class ResourceReading:
                 stamps[event.object_id] = max(stamps.get(event.object_id, 0), event.created)
         yield from self._looked_up(tuple(stamps), stamps)
         remembered = self._within_overlap(declared, events)
-        yield Batch(cursor={"since": _iso(self._began), "recent": remembered})
+        yield Batch(cursor={"since": iso(self._began), "recent": remembered})
 
-    def _events(self, declared: EventChanges, since: datetime) -> list["_Event"]:
+    def _events(self, declared: EventChanges, since: datetime) -> list["Event"]:
         listing = Listing(
             path=declared.path,
             records_at="data",
@@ -258,9 +217,9 @@ class ResourceReading:
             declared.since_param: str(int(since.timestamp())),
         }
         pages = self._walk(listing, None, asked)
-        return [_Event.read(row) for page in pages for row in page.rows]
+        return [Event.read(row) for page in pages for row in page.rows]
 
-    def _within_overlap(self, declared: EventChanges, events: list["_Event"]) -> list[str]:
+    def _within_overlap(self, declared: EventChanges, events: list["Event"]) -> list[str]:
         """Events that the next read will meet again and need not follow."""
         border = (self._began - declared.overlap - SKEW).timestamp()
         return [event.id for event in events if event.created > border][:REMEMBERED_EVENTS]
@@ -280,11 +239,11 @@ class ResourceReading:
         lookup = self._resource.lookup
         if lookup is None:
             raise RequestError(f"{self._resource.name} can't be read by id.")
-        for some in _chunks(ids, max(lookup.batch, 20)):
-            changes = [c for part in _chunks(some, lookup.batch) for c in self._fetch(lookup, part)]
+        for some in chunks(ids, max(lookup.batch, 20)):
+            changes = [c for part in chunks(some, lookup.batch) for c in self._fetch(lookup, part)]
             found = {change.key for change in changes}
             changes += [Change(key) for key in some if key not in found]
-            yield Batch(changes=[_stamped(change, stamps) for change in changes])
+            yield Batch(changes=[stamped(change, stamps) for change in changes])
 
     def _fetch(self, lookup: Lookup, ids: tuple[str, ...]) -> list[Change]:
         """The records with these ids; one that is missing from the answer is gone."""
@@ -297,7 +256,7 @@ class ResourceReading:
             params = {**lookup.params, lookup.ids_param: ",".join(ids)}
             page = self._client.get(lookup.path, params)
             rows = rows_of(page, lookup.records_at, lookup.path)
-        self._complete(rows)
+        self._completer.complete(rows)
         return list(self._reader.changes(rows, lookup.record_at))
 
     def _fetch_one(self, lookup: Lookup, record_id: str) -> list[Any]:
@@ -327,21 +286,16 @@ class ResourceReading:
         return walk(self._client, listing, start=start, params=asked, max_pages=self._max_pages)
 
     def _changes(self, page: Walked, listing: Listing) -> list[Change]:
-        self._complete(page.rows)
+        self._completer.complete(page.rows)
         return list(self._reader.changes(page.rows, listing.record_at))
-
-    def _complete(self, rows: list[Any]) -> None:
-        for row in rows if self._resource.nested else ():
-            if isinstance(row, dict):
-                complete_nested(self._client, row, self._resource.nested, self._max_pages)
 
     def _check_not_future(self, cursor: dict[str, Any]) -> None:
         moment = cursor.get("since") or (cursor.get("position") or {}).get("time")
         if moment is None:
             return
-        if _moment(moment) > self._began + SKEW:
+        if moment_of(moment) > self._began + SKEW:
             raise RequestError(
-                f"The checkpoint lies in the future ({_moment(moment):%Y-%m-%d %H:%M} UTC).",
+                f"The checkpoint lies in the future ({moment_of(moment):%Y-%m-%d %H:%M} UTC).",
                 action="Run a FULL_SYNC of this resource to set it right.",
             )
 
@@ -349,46 +303,4 @@ class ResourceReading:
         changes = self._resource.changes
         if not isinstance(changes, EventChanges):
             return False
-        return _moment(cursor["since"]) - changes.overlap < self._began - changes.retention
-
-
-@dataclass(frozen=True, slots=True)
-class _Event:
-    """A line of an event log: which object, and when."""
-
-    id: str
-    created: float
-    object_id: str | None
-
-    @classmethod
-    def read(cls, row: Any) -> "_Event":
-        created, key = dig(row, "created"), dig(row, "data.object.id")
-        if not dig(row, "id") or isinstance(created, bool) or not isinstance(created, int | float):
-            raise AnswerError("An event has no id or no time.")
-        return cls(str(row["id"]), float(created), None if key is None else str(key))
-
-
-def _stamped(change: Change, stamps: dict[str, float]) -> Change:
-    """The change with its event's time, where the record tells no version of its own."""
-    stamp = stamps.get(change.key)
-    if not stamp or change.version is not None:
-        return change
-    return replace(change, version=datetime.fromtimestamp(stamp, UTC))
-
-
-def _chunks(ids: tuple[str, ...], size: int) -> Iterator[tuple[str, ...]]:
-    return (ids[start : start + size] for start in range(0, len(ids), size))
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat()
-
-
-def _moment(value: Any) -> datetime:
-    if isinstance(value, int | float):
-        return datetime.fromtimestamp(value, UTC)
-    return datetime.fromisoformat(str(value))
-
-
-def _millis(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
+        return moment_of(cursor["since"]) - changes.overlap < self._began - changes.retention

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from integrations_pipeline.connectors.base import Listing, SearchChanges, SearchPage
-from integrations_pipeline.connectors.paging import LastIdPages, Paginator, Position, dig
+from integrations_pipeline.connectors.paging import Paginator, Position, dig
 from integrations_pipeline.errors import AnswerError
 from integrations_pipeline.transport.client import ServiceClient
 
@@ -105,33 +105,3 @@ def _following(page: SearchPage, rows: list[Any]) -> SearchPage:
     except (TypeError, KeyError, ValueError) as error:
         raise AnswerError(f"{page.search.path}: a record has no numeric id.") from error
     return replace(page, after_id=str(last))
-
-
-def complete_nested(
-    client: ServiceClient, record: dict[str, Any], names: tuple[str, ...], max_pages: int
-) -> None:
-    """Fetch the rest of lists inside a record that show only their beginning (Stripe)."""
-    for name in names:
-        inner = record.get(name)
-        if isinstance(inner, dict) and inner.get("has_more") and inner.get("data"):
-            inner["data"] += list(_rest_of(client, inner, max_pages))
-            inner["has_more"] = False
-
-
-def _rest_of(client: ServiceClient, inner: dict[str, Any], max_pages: int) -> Iterator[Any]:
-    path, _, query = str(inner.get("url")).partition("?")
-    if not path.startswith("/") or path.startswith("//"):
-        raise AnswerError("A nested list names an address of another host.")
-    params = dict(pair.split("=", 1) for pair in query.split("&") if "=" in pair)
-    listing = Listing(
-        path=path,
-        records_at="data",
-        paginator=LastIdPages("starting_after", "has_more"),
-        params={"limit": "100", **params},
-    )
-    last = dig(inner["data"][-1], "id")
-    if not last:
-        raise AnswerError(f"{path}: a nested record has no id.")
-    start = {"last_id": str(last)}
-    for page in walk(client, listing, start=start, max_pages=max_pages):
-        yield from page.rows

@@ -80,9 +80,9 @@ def service() -> Iterator[Service]:
 def connected(
     store: Store, tenant_id: UUID, service: Service, tmp_path: Path
 ) -> Callable[[str], Account]:
-    """Connects an account of a service; its own quotas are tested apart, so they are off here."""
+    """Connects an account of a service; quotas and associations are off unless a test is theirs."""
 
-    def connect(name: str) -> Account:
+    def connect(name: str, *, associations: bool = False) -> Account:
         _point_at(store, service, tmp_path)
         made = create_integration(
             store,
@@ -93,7 +93,10 @@ def connected(
             client_secret="sk_app",
             settings=SETTINGS.get(name, {}),
         )
-        ref = replace(made, connector=replace(made.connector, quotas=()))
+        resources = made.connector.resources
+        if not associations:
+            resources = tuple(replace(one, associations=()) for one in resources)
+        ref = replace(made, connector=replace(made.connector, quotas=(), resources=resources))
         until = datetime.now(UTC) + timedelta(hours=1)
         store_oauth_token(store, ref, TokenSet("access-1", "refresh-1", until, ("read",)))
         return Account(store, ref)

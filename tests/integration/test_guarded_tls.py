@@ -74,7 +74,7 @@ class Server(ThreadingHTTPServer):
             context.load_cert_chain(file)
             context.sni_callback = lambda _s, name, _c: self.names.append(name)
             self.socket = context.wrap_socket(self.socket, server_side=True)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     def handle_error(self, *_: object) -> None:
         """A refused handshake is the client's to tell."""

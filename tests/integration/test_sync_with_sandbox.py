@@ -115,3 +115,16 @@ def test_a_resource_without_a_change_feed_is_compared(store, sandbox: Sandbox, t
 
     counts = result.resources[0].counts
     assert (counts.updated, counts.deleted) == (1, 1)
+
+
+def test_deals_can_be_joined_with_their_companies(store, sandbox: Sandbox, tenant_id) -> None:
+    ref = connect(store, sandbox, tenant_id, "hubspot")
+    sync(store, ref, resources=["companies", "deals"])
+    sql = """
+        SELECT count(*) FROM hubspot.deals d
+        JOIN hubspot.companies c ON c.tenant_id = d.tenant_id AND d.company_ids ? c.id
+    """
+    with store.tenant(tenant_id) as session:
+        joined = session.execute(text(sql)).scalar()
+
+    assert joined == sandbox.counts("hubspot")["deals"]

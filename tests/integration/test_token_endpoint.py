@@ -43,7 +43,7 @@ class Server(ThreadingHTTPServer):
         self.received: list[tuple[str, str]] = []
         self.answers: dict[str, tuple[int, dict, bytes]] = {}
         self.url = f"http://127.0.0.1:{self.server_port}"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     def answer(self, status: int, body: bytes, **headers: str) -> None:
         self.answers["/token"] = (status, headers, body)

@@ -18,6 +18,7 @@ from integrations_pipeline.errors import (
     RejectedError,
     StaleCursorError,
     TransientError,
+    WrongAddressError,
 )
 from integrations_pipeline.transport.reactions import error_of, retry_after
 
@@ -53,8 +54,8 @@ TABLE = [
     ("zendesk", 422, {"error": "StartTimeTooRecent"}, Reaction.RETRY, TransientError, 60),
     ("zendesk", 422, {}, Reaction.REJECTED, RejectedError, None),
     ("zendesk", 404, {"error": "RecordNotFound"}, Reaction.NOT_FOUND, NotFoundError, None),
-    ("zendesk", 404, {}, Reaction.WRONG_HOST, NotFoundError, None),
-    ("zendesk", 404, [], Reaction.WRONG_HOST, NotFoundError, None),
+    ("zendesk", 404, {}, Reaction.WRONG_HOST, WrongAddressError, None),
+    ("zendesk", 404, [], Reaction.WRONG_HOST, WrongAddressError, None),
 ]  # fmt: skip
 
 
@@ -142,11 +143,15 @@ def test_the_service_speaks_in_the_error(service, body, told) -> None:
     assert f"{connector.label} answered 400 to GET /v1/x: {told}" in str(error)
 
 
-@pytest.mark.parametrize("service", ["hubspot", "stripe"])
-def test_the_request_id_is_told(service) -> None:
-    connector = CONNECTORS[service]
+REQUEST_IDS = [
+    ("hubspot", {}, {"correlationId": "req_42"}),
+    ("stripe", {"Request-Id": "req_42"}, {}),
+]
 
-    _, error = error_of(connector, 500, {connector.request_id_header: "req_42"}, b"", "GET /x")
+
+@pytest.mark.parametrize(("service", "headers", "body"), REQUEST_IDS)
+def test_the_request_id_is_told(service, headers, body) -> None:
+    _, error = error_of(CONNECTORS[service], 500, headers, orjson.dumps(body), "GET /x")
 
     assert "(request req_42)" in str(error)
 

@@ -36,6 +36,19 @@ _LINKS = (
     ("tickets", "contacts", "ticket_to_contact", "contact_to_ticket"),
 )
 
+ASSOCIATION_IDS = {
+    "contact_to_company": 279,
+    "company_to_contact": 280,
+    "deal_to_company": 341,
+    "company_to_deal": 342,
+    "deal_to_contact": 3,
+    "contact_to_deal": 4,
+    "ticket_to_company": 339,
+    "company_to_ticket": 340,
+    "ticket_to_contact": 16,
+    "contact_to_ticket": 15,
+}
+
 
 class HubSpotData(Dataset):
     """Contacts, companies, deals, tickets and owners."""

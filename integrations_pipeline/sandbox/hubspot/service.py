@@ -46,6 +46,7 @@ class HubSpot(Service[HubSpotData]):
         Operation("POST", "/crm/v3/objects/{type}/search", search.search),
         Operation("POST", "/crm/v3/objects/{type}/batch/read", objects.batch_read),
         Operation("GET", "/crm/v3/objects/{type}/{id}", objects.get_object),
+        Operation("POST", "/crm/v4/associations/{type}/{to}/batch/read", objects.read_associations),
         Operation("GET", "/crm/v3/owners", objects.list_owners),
         Operation("GET", "/crm/v3/properties/{type}", objects.list_properties),
     )
