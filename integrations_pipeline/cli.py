@@ -315,7 +315,7 @@ def _cell(value: object) -> str:
 def main() -> None:
     """Run a command; an error that people can mend ends it with a line and code 2."""
     try:
-        configure_logging(Settings().log_level)
+        configure_logging(load_settings().log_level)
         app()
     except IntegrationsError as error:
         errors.print(f"[red]Error:[/red] {error}", highlight=False, markup=True, soft_wrap=True)

@@ -87,16 +87,26 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Settings of the environment, then of `settings.env` in the data folder, then defaults."""
-    home = Settings().data_folder
-    return Settings(_env_file=home / "settings.env")
+    """Settings of the environment, then of `settings.env` in the data folder, then defaults.
+
+    Raises:
+        ConfigurationError: one of them is not valid.
+    """
+    try:
+        home = Settings().data_folder
+        return Settings(_env_file=home / "settings.env")
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigurationError(
+            f"A setting is not valid: {wrong}.", action="docs/operating.md lists all settings."
+        ) from error
 
 
 def _read_overrides(path: Path) -> dict[str, Override]:
     try:
         content: Any = yaml.safe_load(path.read_text()) or {}
         return {str(name): Override.model_validate(value) for name, value in content.items()}
-    except (OSError, yaml.YAMLError, AttributeError, ValidationError) as error:
+    except (OSError, UnicodeError, yaml.YAMLError, AttributeError, ValidationError) as error:
         raise ConfigurationError(
             f"The overrides file {path} can't be used: {error}",
             action="Correct the file named by INTEGRATIONS_CONNECTOR_OVERRIDES, or unset it.",

@@ -1,5 +1,7 @@
 """Fixtures that all levels share: a real Postgres, a real sandbox, connected accounts."""
 
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -41,11 +43,15 @@ def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with a master key and an embedded Postgres, one per test process."""
-    folder = tmp_path_factory.mktemp("home")
+def home() -> Iterator[Path]:
+    """A data folder with a master key and an embedded Postgres, one per test process.
+
+    Not below pytest's own folder: the server may run as another user, who has no way in there.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="integrations-test-"))
     create_master_key(folder / "master.key")
-    return folder
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

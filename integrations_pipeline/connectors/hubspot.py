@@ -98,6 +98,22 @@ def batch_read_body(ids: tuple[str, ...], fields: tuple[str, ...]) -> Mapping[st
     return {"properties": list(fields), "inputs": [{"id": record_id} for record_id in ids]}
 
 
+def search(path: str, stamp: str) -> SearchChanges:
+    """Changes of a CRM object; the index lags by seconds to minutes."""
+    return SearchChanges(
+        path=f"{path}/search",
+        records_at="results",
+        stamp=stamp,
+        id_field="hs_object_id",
+        page_size=200,
+        overlap=timedelta(minutes=5),
+        request=search_body,
+        more_at="paging.next.after",
+        operators=OPERATORS,
+        max_terms=3,  # six in a group, less the two bounds and the id
+    )
+
+
 def crm(
     name: str,
     description: str,
@@ -114,18 +130,7 @@ def crm(
         scopes=(f"crm.objects.{name}.read",),
         version="updatedAt",
         listing=Listing(path=path, records_at="results", paginator=PAGES, params={"limit": "100"}),
-        changes=SearchChanges(
-            path=f"{path}/search",
-            records_at="results",
-            stamp=stamp,
-            id_field="hs_object_id",
-            page_size=200,
-            overlap=timedelta(minutes=5),
-            request=search_body,
-            more_at="paging.next.after",
-            operators=OPERATORS,
-            max_terms=3,  # six in a group, less the two bounds and the id
-        ),
+        changes=search(path, stamp),
         archived=Listing(
             path=path,
             records_at="results",

@@ -1,7 +1,7 @@
 """Conversations with a service's OAuth endpoints (RFC 6749, PKCE of RFC 7636), no state kept."""
 
+import json
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -146,12 +146,16 @@ class OAuthClient:
             )
             error.retry_after = retry_after(response.headers)
             raise error
-        if response.text.lstrip()[:1] != "{":
+        body = _object(response.content)
+        if body is None:
+            told = f"{self.connector.label}'s token endpoint sent no JSON object"
+            if response.ok:
+                raise TransientError(f"{told}.")
             raise RejectedError(
-                f"{self.connector.label}'s token endpoint sent no JSON "
-                f"(status {response.status_code}).",
-                action="Check the account's address.",
+                f"{told} (status {response.status_code}).", action="Check the account's address."
             )
+        # what the library can't read is left out, and then missing in the usual way
+        response._content = json.dumps(_readable(body)).encode()  # noqa: SLF001 - as its own fixes do
         return response
 
     def _understand(self, token: Mapping[str, Any], scopes: tuple[str, ...]) -> TokenSet:
@@ -159,11 +163,31 @@ class OAuthClient:
         account = dig(token, account_at) if account_at else None
         return TokenSet(
             access_token=str(token["access_token"]),
-            refresh_token=token.get("refresh_token"),
+            refresh_token=token.get("refresh_token") or None,
             expires_at=_expiry(token.get("expires_in"), self.connector.oauth.lifetime),
             scopes=_granted(token, scopes),
             account_id=None if account is None else str(account),
         )
+
+
+def _object(raw: bytes) -> dict[str, Any] | None:
+    try:
+        body = json.loads(raw)  # takes numbers of any size
+    except ValueError:
+        return None
+    sound = isinstance(body, dict) and isinstance(body.get("refresh_token"), str | None)
+    return body if sound else None
+
+
+def _readable(body: dict[str, Any]) -> dict[str, Any]:
+    """The answer without values of a senseless type."""
+    texts = {"access_token", "refresh_token", "token_type", "scope", "error", "error_description"}
+    kept = {k: v for k, v in body.items() if k not in texts or (isinstance(v, str) and v)}
+    if "error" in body and "error" not in kept:
+        kept["error"] = "unknown"
+    if not str(kept.get("expires_in", 0))[:12].isdecimal():
+        del kept["expires_in"]
+    return kept
 
 
 def _expiry(expires_in: Any, default: timedelta | None) -> datetime | None:
@@ -180,5 +204,5 @@ def _expiry(expires_in: Any, default: timedelta | None) -> datetime | None:
 def _granted(token: Mapping[str, Any], asked: tuple[str, ...]) -> tuple[str, ...]:
     given = token.get("scope") or token.get("scopes")
     if isinstance(given, str):
-        given = re.split(r"[\s,]+", given)
+        given = given.replace(",", " ").split()
     return tuple(str(scope) for scope in given) if given else asked

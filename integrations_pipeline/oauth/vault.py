@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, func, or_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from integrations_pipeline.errors import ConnectAgainError, TransientError
+from integrations_pipeline.errors import ConnectAgainError, IntegrationsError, TransientError
 from integrations_pipeline.oauth.accounts import CLIENT_SECRET, IntegrationRef
 from integrations_pipeline.oauth.endpoints import endpoints_of
 from integrations_pipeline.oauth.provider import OAuthClient, TokenSet
@@ -73,6 +73,8 @@ def get_valid_token(store: Store, ref: IntegrationRef, *, rejected: str | None =
         usable = current != rejected
         if usable and not _is_due(row):
             return current
+        if row.refresh_token is None:
+            return _last_token(store, ref, row, current, usable=usable)
         holder = _claim(store, ref, row)
         if holder is not None:
             return refresh_access_token(store, ref, row, holder, usable=usable)
@@ -91,7 +93,7 @@ def refresh_access_token(
         token = oauth_client(store, ref).refresh(refresh_token, tuple(row.scopes))
     except ConnectAgainError as error:
         return _after_refusal(store, ref, row, error)
-    except TransientError:
+    except IntegrationsError:
         _release(store, ref, holder)
         if usable and _is_alive(row):
             return _open(store, ref, row, "access_token")
@@ -114,7 +116,12 @@ def end_connection(store: Store, ref: IntegrationRef, reason: str) -> None:
         session.execute(
             update(OAuthToken)
             .where(*_of(ref))
-            .values(refresh_token=None, refresh_holder=None, refresh_started_at=None)
+            .values(
+                refresh_token=None,
+                refresh_holder=None,
+                refresh_started_at=None,
+                version=OAuthToken.version + 1,
+            )
         )
         _set_status(session, ref, IntegrationStatus.ERROR, reason)
 
@@ -220,20 +227,35 @@ def _after_refusal(
 ) -> str:
     """Another process may have won the race; if none did, the connection is over."""
     now = _read(store, ref)
-    if now.version != row.version:
+    if now.version != row.version and (now.refresh_token is not None or _is_alive(now)):
         return _open(store, ref, now, "access_token")
     end_connection(store, ref, str(error))
+    raise error
+
+
+def _last_token(
+    store: Store, ref: IntegrationRef, row: OAuthToken, current: str, *, usable: bool
+) -> str:
+    """The access token, where there is nothing to refresh it with."""
+    if usable and _is_alive(row):
+        return current
+    error = ConnectAgainError(f"{ref.key}: the connection has ended.")
+    mark_broken(store, ref, str(error))
     raise error
 
 
 def _set_status(
     session: Session, ref: IntegrationRef, status: IntegrationStatus, reason: str | None
 ) -> None:
-    session.execute(
+    change = (
         update(Integration)
         .where(Integration.tenant_id == ref.tenant_id, Integration.id == ref.id)
         .values(status=status.value, status_reason=reason, updated_at=func.now())
     )
+    if status is IntegrationStatus.ERROR:
+        # the first reason is the one that explains it
+        change = change.where(Integration.status != IntegrationStatus.ERROR)
+    session.execute(change)
 
 
 class VaultTokens:

@@ -21,6 +21,8 @@ from integrations_pipeline.settings import Settings
 KEY_BYTES = 32
 NONCE_BYTES = 12
 FORMAT = b"\x01"
+SHORTEST = len(FORMAT) + 16 + NONCE_BYTES + 16
+"""Format, key id, nonce and the authentication tag of an empty text."""
 
 
 class SealError(IntegrationsError):
@@ -66,6 +68,8 @@ class Keyring:
         Raises:
             SealError: it was sealed for another place, altered, or under an unknown key.
         """
+        if len(sealed) < SHORTEST:
+            raise SealError("A stored secret is cut off.")
         key_id, nonce, body = UUID(bytes=sealed[1:17]), sealed[17:29], sealed[29:]
         key = self._keys.get(key_id)
         if sealed[:1] != FORMAT or key is None:
@@ -105,10 +109,9 @@ def read_master_key(settings: Settings) -> bytes:
     path = settings.master_key_file or settings.data_folder / "master.key"
     try:
         return _decode(path.read_text(), str(path))
-    except OSError as error:
-        raise MasterKeyError(
-            f"There is no master key: {path} can't be read ({error.strerror})."
-        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise MasterKeyError(f"There is no master key: {path} can't be read ({reason}).") from error
 
 
 def _decode(text: str, source: str) -> bytes:

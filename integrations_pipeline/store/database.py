@@ -7,8 +7,10 @@ from uuid import UUID
 
 import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
+from integrations_pipeline.errors import ConfigurationError
 from integrations_pipeline.settings import Settings
 from integrations_pipeline.store.crypto import Keyring
 from integrations_pipeline.store.warehouse import ROLE
@@ -64,7 +66,18 @@ def set_tenant(connection: Connection, tenant_id: UUID) -> None:
 
 
 def normal_url(url: str) -> URL:
-    """The address with our driver written out (bare `postgresql://` means different drivers)."""
-    return make_url(url.replace("postgres://", "postgresql://", 1)).set(
-        drivername="postgresql+psycopg"
-    )
+    """The address with our driver written out (bare `postgresql://` means different drivers).
+
+    Raises:
+        ConfigurationError: it is no address of a PostgreSQL database.
+    """
+    try:
+        found = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise ConfigurationError(_NO_URL) from error
+    if not found.drivername.startswith("postgres") or not found.database:
+        raise ConfigurationError(_NO_URL)
+    return found.set(drivername="postgresql+psycopg")
+
+
+_NO_URL = "DATABASE_URL is no address of the form postgresql://user:password@host/database."

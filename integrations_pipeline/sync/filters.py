@@ -7,7 +7,7 @@ Services that can filter get the terms as well, so that less is sent.
 import operator
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from integrations_pipeline.connectors.base import (
@@ -53,7 +53,7 @@ def typed(column: Column, value: Any) -> Any:
         return None
     try:
         return _TYPES[column.type](column, value)
-    except (ValueError, TypeError, KeyError, InvalidOperation, OverflowError):
+    except (ValueError, TypeError, KeyError, ArithmeticError, OSError):
         return None
 
 
@@ -94,7 +94,10 @@ def _fulfils(record: Record, term: FilterTerm) -> bool:
 def _number(_: Column, value: Any) -> Decimal:
     if isinstance(value, bool):
         raise TypeError
-    return Decimal(str(value))
+    number = Decimal(str(value))
+    if not number.is_finite():
+        raise ValueError
+    return number
 
 
 def _boolean(_: Column, value: Any) -> bool:

@@ -87,11 +87,15 @@ def create_sync_job(store: Store, ref: IntegrationRef, request: SyncRequest) -> 
     }
     with store.tenant(ref.tenant_id) as session:
         made = session.execute(
-            insert(IntegrationSyncJob).values(values).on_conflict_do_nothing()
-        ).rowcount  # type: ignore[attr-defined]
-        if not made:
+            insert(IntegrationSyncJob)
+            .values(values)
+            .on_conflict_do_nothing()
+            .returning(IntegrationSyncJob.id)
+        ).first()
+        if made is None:
             return session.scalars(
                 select(IntegrationSyncJob.id).where(
+                    IntegrationSyncJob.tenant_id == ref.tenant_id,
                     IntegrationSyncJob.integration_id == ref.id,
                     IntegrationSyncJob.slot == request.slot,
                 )

@@ -56,7 +56,7 @@ def claim_sync_job(
         # Whoever claims a job of this integration waits here for the others.
         owner = session.get_one(Integration, (ref.tenant_id, ref.id), with_for_update=True)
         job = session.get(IntegrationSyncJob, (ref.tenant_id, job_id))
-        if job is None:
+        if job is None or job.integration_id != ref.id:
             raise RequestError(f"{ref.key}: there is no sync job {job_id}.")
         if job.status != JobStatus.PENDING:
             raise ConflictError(f"{ref.key}: the sync job {job_id} is {job.status} already.")
@@ -145,7 +145,8 @@ def is_dead(job: IntegrationSyncJob) -> bool:
     """Whether a RUNNING job's run is gone: its lease ran out, or its process here has ended."""
     if job.lease_until is None or job.lease_until < datetime.now(UTC):
         return True
-    host, pid, started = (job.holder or "//").split("/")
+    host, _, rest = (job.holder or "").partition("/")
+    pid, _, started = rest.partition("/")
     if host != socket.gethostname() or not pid.isdigit():
         return False
     try:

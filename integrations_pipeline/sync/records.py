@@ -94,7 +94,7 @@ class Reader:
         key = record.get(self._resource.key)
         if key is None and record is not row:
             key = row.get("id")
-        if key is None or isinstance(key, dict | list | bool) or key == "":
+        if key is None or isinstance(key, dict | list | bool) or key == "" or "\0" in str(key):
             raise AnswerError(f"A record has no usable {self._resource.key!r}.")
         return str(key)
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cronsim import CronSim, CronSimError
 from sqlalchemy import select
 
-from integrations_pipeline.errors import RequestError
+from integrations_pipeline.errors import IntegrationsError, RequestError
 from integrations_pipeline.oauth.accounts import IntegrationRef, reference
 from integrations_pipeline.store import Store
 from integrations_pipeline.store.models import Integration, IntegrationStatus, SyncType
@@ -52,12 +52,14 @@ def next_time(cron: str, timezone: str, after: datetime) -> datetime:
         RequestError: the expression or the time zone is not valid, or no such time comes.
     """
     try:
-        return next(CronSim(cron, after.astimezone(ZoneInfo(timezone)))).astimezone(UTC)
+        times = CronSim(cron, after.astimezone(ZoneInfo(timezone)))
+        # in the hour that a night repeats, the library also names times that have passed
+        return next(time for each in times if (time := each.astimezone(UTC)) > after)
     except CronSimError as error:
         raise RequestError(
             f"{cron!r} is no cron expression.", action="Five fields, as in '*/15 * * * *'."
         ) from error
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise RequestError(
             f"{timezone!r} is no time zone.", action="Use a name such as Europe/Berlin."
         ) from error
@@ -70,7 +72,15 @@ def dispatch_due(store: Store, type_name: str, now: datetime) -> list[Dispatched
     due = select(Integration).where(Integration.next_sync_at <= now, Integration.type == type_name)
     with store.system() as session:
         rows = list(session.scalars(due.order_by(Integration.next_sync_at)))
-    return [_dispatch(store, row, now) for row in rows]
+    return [_dispatch_alone(store, row, now) for row in rows]
+
+
+def _dispatch_alone(store: Store, row: Integration, now: datetime) -> Dispatched:
+    """One integration whose schedule is broken must not stop the others."""
+    try:
+        return _dispatch(store, row, now)
+    except IntegrationsError as error:
+        return Dispatched(row.key, None, str(error))
 
 
 def _dispatch(store: Store, row: Integration, now: datetime) -> Dispatched:

@@ -26,10 +26,14 @@ BLOCKED = tuple(
     ip_network(network)
     for network in (
         "168.63.129.16/32",  # Azure's host, reachable from every guest
+        "192.0.0.0/24",  # protocol assignments, a cloud's metadata service among them
         "192.88.99.0/24",
         "64:ff9b:1::/48",
+        "::ffff:0:0:0/96",  # IPv4-translated
         "fec0::/10",
         "100::/64",
+        "3fff::/20",
+        "5f00::/16",
     )
 )
 NAT64 = IPv6Network("64:ff9b::/96")
@@ -88,8 +92,12 @@ class _Pinned:
     _dns_host: str
 
     def _new_conn(self) -> Any:
-        self._dns_host = resolve(self.host, self.port)
-        return super()._new_conn()  # type: ignore[misc]
+        name = self._dns_host
+        self._dns_host = resolve(name, self.port)
+        try:
+            return super()._new_conn()  # type: ignore[misc]
+        finally:
+            self._dns_host = name  # certificates and the Host header go by the name
 
 
 class _PinnedHTTP(_Pinned, HTTPConnection):

@@ -116,12 +116,12 @@ def _request_id(connector: Connector, headers: Mapping[str, str], body: Any) -> 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds from a Retry-After header (RFC 9110, 10.2.3): a number or a date; junk is None."""
     value = headers.get("Retry-After", "").strip()
-    if value.isdigit():
-        return float(value)
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    except (ValueError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -17,11 +17,12 @@ class _GuardedAdapter(HTTPAdapter):
 
 
 def guarded(session: requests.Session, *, allow_private: bool, connections: int = 8) -> None:
-    """Put the guard and our name on a session, which then follows no proxy settings either."""
+    """Put the guard and our name on a session; it follows no redirects and no proxy settings."""
     adapter = HTTPAdapter if allow_private else _GuardedAdapter
     for scheme in ("https://", "http://"):
         session.mount(scheme, adapter(pool_connections=4, pool_maxsize=connections))
     session.trust_env = False
+    session.max_redirects = 0  # a redirect could carry a secret to another host
     session.headers["User-Agent"] = USER_AGENT
 
 

@@ -1,8 +1,11 @@
 """`integrations demo` from an empty folder: everything, through Dagster's own processes."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -24,11 +27,12 @@ def demo(home: Path) -> subprocess.CompletedProcess[bytes]:
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
-    home = tmp_path_factory.mktemp("demo")
+def first() -> Iterator[tuple[Path, dict]]:
+    home = Path(tempfile.mkdtemp(prefix="integrations-demo-"))
     done = demo(home)
     assert done.returncode == 0, done.stderr.decode()[-3000:]
-    return home, orjson.loads(done.stdout)
+    yield home, orjson.loads(done.stdout)
+    shutil.rmtree(home)
 
 
 def test_every_account_is_connected_and_synced(first) -> None:

@@ -173,7 +173,7 @@ def test_a_providers_error_is_shown_as_text(store, browser, ref) -> None:
     assert "<script" not in page.text
 
 
-TROUBLE = [("error", 503), ("rate_limit", 503), ("html", 502)]
+TROUBLE = [("error", 503), ("rate_limit", 503), ("html", 503)]
 
 
 @pytest.mark.parametrize(("kind", "status"), TROUBLE)

@@ -23,12 +23,12 @@ def body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def functions() -> list[tuple[str, int]]:
-    found = []
-    for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                found.append((f"{path.relative_to(ROOT)}:{node.name}", body_lines(node)))
-    return found
+    return [
+        (f"{path.relative_to(ROOT)}:{node.name}", body_lines(node))
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
 
 
 def test_no_function_is_longer_than_50_lines() -> None:

@@ -6,7 +6,8 @@ from integrations_pipeline.connectors.base import Listing, SearchPage
 from integrations_pipeline.connectors.hubspot import HUBSPOT
 from integrations_pipeline.connectors.paging import CursorPages
 from integrations_pipeline.errors import AnswerError
-from integrations_pipeline.sync.walking import Trail, complete_nested, rows_of, search, walk
+from integrations_pipeline.sync.completing import complete_nested
+from integrations_pipeline.sync.walking import Trail, rows_of, search, walk
 
 LISTING = Listing(path="/x", records_at="data", paginator=CursorPages("after", "next"))
 

@@ -289,4 +289,5 @@ GRANT USAGE ON SCHEMA integrations TO integrations_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA integrations TO integrations_app;
 REVOKE INSERT, UPDATE, DELETE ON integrations.data_key, integrations.warehouse_table
     FROM integrations_app;
+REVOKE ALL ON integrations.alembic_version FROM integrations_app;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA integrations TO integrations_app;
