@@ -14,7 +14,7 @@ from integrations_pipeline.connectors.base import Connector, Resource
 from integrations_pipeline.oauth import find_integration, list_integrations, reference
 from integrations_pipeline.orchestration.names import job_name, partitions_name
 from integrations_pipeline.store import Store
-from integrations_pipeline.store.models import JobStatus
+from integrations_pipeline.store.states import JobStatus
 from integrations_pipeline.store.warehouse import table_name
 from integrations_pipeline.sync import Counts, execute_sync_job
 from resources import DatabaseResource

@@ -29,7 +29,7 @@ from integrations_pipeline.settings import Settings, load_settings
 from integrations_pipeline.stack import Ports, environment, start_stack
 from integrations_pipeline.store import Store, open_store
 from integrations_pipeline.store.crypto import create_master_key
-from integrations_pipeline.store.models import IntegrationStatus
+from integrations_pipeline.store.states import IntegrationStatus
 from integrations_pipeline.sync import SyncRequest, create_sync_job, get_sync_job_history
 from integrations_pipeline.sync.reporting import table_state
 from integrations_pipeline.web.tickets import Ticket, connect_link

@@ -9,9 +9,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from integrations_pipeline.connectors.paging import Paginator, dig
-
-Record = Mapping[str, Any]
+from integrations_pipeline.connectors.access import ErrorRule, OAuth, Quota, Setting
+from integrations_pipeline.connectors.columns import Column, Record, TimeFormat
+from integrations_pipeline.connectors.paging import Paginator
 
 
 class IntegrationType(StrEnum):
@@ -20,80 +20,6 @@ class IntegrationType(StrEnum):
     HUBSPOT = "HUBSPOT"
     STRIPE = "STRIPE"
     ZENDESK = "ZENDESK"
-
-
-class ColumnType(StrEnum):
-    """What a column holds; the value is the SQL type in Postgres."""
-
-    TEXT = "text"
-    INTEGER = "bigint"
-    NUMBER = "numeric"
-    BOOLEAN = "boolean"
-    TIMESTAMP = "timestamptz"
-    JSON = "jsonb"
-
-
-class TimeFormat(StrEnum):
-    """How a service writes a point in time."""
-
-    ISO = "iso"
-    SECONDS = "seconds"
-    MILLISECONDS = "milliseconds"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A typed column filled from `source`, a dotted path into the record (default: its name).
-
-    Several paths, best first, are joined by `|`; a number in a path is a place in a list.
-    """
-
-    name: str
-    type: ColumnType = ColumnType.TEXT
-    source: str = ""
-    personal: bool = False
-    """True where the value tells something about a person: masked in previews."""
-    time_format: TimeFormat = TimeFormat.ISO
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """The dotted paths that may hold the value, best first."""
-        return tuple((self.source or self.name).split("|"))
-
-    def value(self, record: Record) -> Any:
-        """The value as the service gives it, or None."""
-        found = (dig(record, path) for path in self.paths)
-        return next((value for value in found if value is not None), None)
-
-
-def text(name: str, source: str = "", *, personal: bool = False) -> Column:
-    """A text column."""
-    return Column(name, ColumnType.TEXT, source, personal)
-
-
-def integer(name: str, source: str = "") -> Column:
-    """A whole number of up to 64 bits; amounts in minor units are such."""
-    return Column(name, ColumnType.INTEGER, source)
-
-
-def number(name: str, source: str = "") -> Column:
-    """A decimal number, exact."""
-    return Column(name, ColumnType.NUMBER, source)
-
-
-def boolean(name: str, source: str = "") -> Column:
-    """True or false."""
-    return Column(name, ColumnType.BOOLEAN, source)
-
-
-def json(name: str, source: str = "", *, personal: bool = False) -> Column:
-    """A list or an object, as the service gives it."""
-    return Column(name, ColumnType.JSON, source, personal)
-
-
-def timestamp(name: str, source: str = "", fmt: TimeFormat = TimeFormat.ISO) -> Column:
-    """A point in time, stored with its zone."""
-    return Column(name, ColumnType.TIMESTAMP, source, time_format=fmt)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,80 +202,6 @@ class Resource:
     def column(self, name: str) -> Column | None:
         """The column of that name."""
         return next((column for column in self.columns if column.name == name), None)
-
-
-class Reaction(StrEnum):
-    """What to do about an answer that is no success."""
-
-    REFRESH = "refresh"
-    CONNECT_AGAIN = "connect_again"
-    FORBIDDEN = "forbidden"
-    NOT_FOUND = "not_found"
-    RATE_LIMITED = "rate_limited"
-    RETRY = "retry"
-    REJECTED = "rejected"
-    STALE_CURSOR = "stale_cursor"
-    WRONG_HOST = "wrong_host"
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorRule:
-    """A line of the error table: status, and the value at a path of the body where that decides."""
-
-    status: int
-    reaction: Reaction
-    at: str = ""
-    equals: str = ""
-    wait_seconds: float | None = None
-    """How long to wait where the answer itself does not say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """A rolling limit that we keep by ourselves: requests in a span of seconds."""
-
-    requests: int
-    seconds: float
-    path_contains: str = ""
-
-
-class ClientAuth(StrEnum):
-    """How the client proves itself at the token endpoint."""
-
-    BODY = "body"
-    BASIC_SECRET = "basic_secret"  # noqa: S105 - the secret as user name, no password
-    """HTTP Basic with the secret as user name and an empty password."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OAuth:
-    """A service's OAuth 2.0 facts. `{setting}` in an address is filled from the integration."""
-
-    authorize_url: str
-    token_url: str
-    revoke_url: str | None = None
-    revoke_method: str = "POST"
-    """POST sends the refresh token in the body (RFC 7009); DELETE ends the token it carries."""
-    scopes: tuple[str, ...] = ()
-    """Asked for always; the chosen resources add theirs."""
-    client_auth: ClientAuth = ClientAuth.BODY
-    pkce: bool = True
-    token_params: Mapping[str, str] = field(default_factory=dict)
-    lifetime: timedelta | None = None
-    """Life of an access token whose answer says none; None means that it does not expire."""
-    rotates: bool = False
-    """True where a refresh answer ends the old refresh token."""
-    account_at: str = ""
-    """Key of the account's id in the token answer; without it the settings name the account."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """Something the admin must tell before the account can be connected."""
-
-    name: str
-    label: str
-    pattern: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,22 +8,21 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from integrations_pipeline.connectors.access import ErrorRule, OAuth, Quota, Reaction
 from integrations_pipeline.connectors.base import (
     Association,
-    Column,
     Connector,
-    ErrorRule,
     FieldCatalog,
     FilterTerm,
     IntegrationType,
     Listing,
     Lookup,
-    OAuth,
-    Quota,
-    Reaction,
     Resource,
     SearchChanges,
     SearchPage,
+)
+from integrations_pipeline.connectors.columns import (
+    Column,
     boolean,
     integer,
     json,

@@ -7,20 +7,18 @@ account's default API version saw it, not ours. Amounts are integers in minor un
 
 from datetime import timedelta
 
+from integrations_pipeline.connectors.access import ClientAuth, ErrorRule, OAuth, Quota, Reaction
 from integrations_pipeline.connectors.base import (
-    ClientAuth,
-    Column,
     Connector,
     Deleted,
-    ErrorRule,
     EventChanges,
     IntegrationType,
     Listing,
     Lookup,
-    OAuth,
-    Quota,
-    Reaction,
     Resource,
+)
+from integrations_pipeline.connectors.columns import (
+    Column,
     TimeFormat,
     boolean,
     integer,

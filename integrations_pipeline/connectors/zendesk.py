@@ -7,18 +7,16 @@ deleted tickets stay in the export with their content scrubbed.
 
 from datetime import timedelta
 
+from integrations_pipeline.connectors.access import ErrorRule, OAuth, Quota, Reaction, Setting
 from integrations_pipeline.connectors.base import (
     Connector,
     Deleted,
-    ErrorRule,
     IntegrationType,
     Listing,
     Lookup,
-    OAuth,
-    Quota,
-    Reaction,
     Resource,
-    Setting,
+)
+from integrations_pipeline.connectors.columns import (
     TimeFormat,
     boolean,
     integer,

@@ -12,7 +12,8 @@ from oauthlib.oauth2 import OAuth2Error
 from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
 
-from integrations_pipeline.connectors.base import ClientAuth, Connector
+from integrations_pipeline.connectors.access import ClientAuth
+from integrations_pipeline.connectors.base import Connector
 from integrations_pipeline.connectors.paging import dig
 from integrations_pipeline.errors import ConnectAgainError, RejectedError, TransientError
 from integrations_pipeline.oauth.endpoints import Endpoints

@@ -8,7 +8,8 @@ from integrations_pipeline.oauth.accounts import IntegrationRef
 from integrations_pipeline.oauth.provider import OAuthClient
 from integrations_pipeline.oauth.vault import oauth_client
 from integrations_pipeline.store import Place, Store
-from integrations_pipeline.store.models import Integration, IntegrationStatus, OAuthToken
+from integrations_pipeline.store.models import Integration, OAuthToken
+from integrations_pipeline.store.states import IntegrationStatus
 from integrations_pipeline.transport.session import new_session
 
 log = structlog.get_logger("integrations_pipeline.oauth")

@@ -19,7 +19,8 @@ from integrations_pipeline.oauth.accounts import CLIENT_SECRET, IntegrationRef
 from integrations_pipeline.oauth.endpoints import endpoints_of
 from integrations_pipeline.oauth.provider import OAuthClient, TokenSet
 from integrations_pipeline.store import Place, Store
-from integrations_pipeline.store.models import Integration, IntegrationStatus, OAuthToken
+from integrations_pipeline.store.models import Integration, OAuthToken
+from integrations_pipeline.store.states import IntegrationStatus
 
 MARK = timedelta(seconds=60)
 MARGIN = timedelta(minutes=5)

@@ -5,13 +5,8 @@ from collections.abc import Iterable
 import orjson
 from sqlalchemy import Connection, text
 
-from integrations_pipeline.connectors.base import (
-    Column,
-    ColumnType,
-    Connector,
-    Resource,
-    TimeFormat,
-)
+from integrations_pipeline.connectors.base import Connector, Resource
+from integrations_pipeline.connectors.columns import Column, ColumnType, TimeFormat
 
 ROLE = "integrations_app"
 

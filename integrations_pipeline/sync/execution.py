@@ -19,12 +19,8 @@ from integrations_pipeline.oauth.accounts import IntegrationRef
 from integrations_pipeline.oauth.clients import service_client
 from integrations_pipeline.oauth.vault import mark_broken
 from integrations_pipeline.store import Store
-from integrations_pipeline.store.models import (
-    Checkpoint,
-    JobStatus,
-    ResourceSync,
-    SyncType,
-)
+from integrations_pipeline.store.states import JobStatus, SyncType
+from integrations_pipeline.store.sync_models import Checkpoint, ResourceSync
 from integrations_pipeline.sync.batches import Batch, Wanted, ahead, grouped
 from integrations_pipeline.sync.fields import service_fields, wants_associations
 from integrations_pipeline.sync.filters import parse_filters

@@ -10,14 +10,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from integrations_pipeline.connectors.base import (
-    Column,
-    ColumnType,
-    FilterTerm,
-    Record,
-    Resource,
-    TimeFormat,
-)
+from integrations_pipeline.connectors.base import FilterTerm, Resource
+from integrations_pipeline.connectors.columns import Column, ColumnType, Record, TimeFormat
 from integrations_pipeline.errors import RequestError
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {

@@ -14,12 +14,11 @@ from integrations_pipeline.connectors.base import Resource
 from integrations_pipeline.errors import RequestError
 from integrations_pipeline.oauth.accounts import IntegrationRef
 from integrations_pipeline.store import Store
-from integrations_pipeline.store.models import (
-    Direction,
+from integrations_pipeline.store.states import Direction, SyncType
+from integrations_pipeline.store.sync_models import (
     IntegrationSyncJob,
     IntegrationSyncLog,
     ResourceSync,
-    SyncType,
 )
 from integrations_pipeline.sync.filters import parse_filters
 

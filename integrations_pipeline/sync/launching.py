@@ -8,7 +8,9 @@ from sqlalchemy import func, or_, select, update
 
 from integrations_pipeline.oauth.accounts import IntegrationRef, reference
 from integrations_pipeline.store import Store
-from integrations_pipeline.store.models import Integration, IntegrationSyncJob, JobStatus
+from integrations_pipeline.store.models import Integration
+from integrations_pipeline.store.states import JobStatus
+from integrations_pipeline.store.sync_models import IntegrationSyncJob
 
 RETRY_LAUNCH = timedelta(seconds=60)
 """A job that was launched this long ago and still waits is launched once more."""

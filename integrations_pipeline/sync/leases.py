@@ -19,12 +19,9 @@ from sqlalchemy.orm import Session
 from integrations_pipeline.errors import ConflictError, FenceLostError, RequestError
 from integrations_pipeline.oauth.accounts import IntegrationRef
 from integrations_pipeline.store import Store
-from integrations_pipeline.store.models import (
-    Integration,
-    IntegrationStatus,
-    IntegrationSyncJob,
-    JobStatus,
-)
+from integrations_pipeline.store.models import Integration
+from integrations_pipeline.store.states import IntegrationStatus, JobStatus
+from integrations_pipeline.store.sync_models import IntegrationSyncJob
 from integrations_pipeline.sync.jobs import SyncRequest, request_of
 from integrations_pipeline.transport.client import ServiceClient, Usage
 

@@ -7,20 +7,17 @@ Each batch says what is true once it is loaded: where a full read goes on after 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 from integrations_pipeline.connectors.base import (
     EventChanges,
     FilterTerm,
     Listing,
-    Lookup,
     Resource,
     SearchChanges,
     SearchPage,
 )
-from integrations_pipeline.connectors.paging import LastIdPages, dig
+from integrations_pipeline.connectors.paging import LastIdPages
 from integrations_pipeline.errors import (
-    NotFoundError,
     RequestError,
     StaleCursorError,
 )
@@ -28,15 +25,15 @@ from integrations_pipeline.sync.batches import (
     Batch,
     Event,
     Wanted,
-    chunks,
     iso,
     millis,
     moment_of,
     stamped,
 )
 from integrations_pipeline.sync.completing import Completer
+from integrations_pipeline.sync.lookups import Lookups
 from integrations_pipeline.sync.records import Change, Reader
-from integrations_pipeline.sync.walking import Walked, rows_of, search, walk
+from integrations_pipeline.sync.walking import Walked, search, walk
 from integrations_pipeline.transport.client import ServiceClient
 
 SKEW = timedelta(minutes=10)
@@ -236,36 +233,9 @@ class ResourceReading:
                 yield Batch(changes=self._changes(page, self._resource.listing))
 
     def _looked_up(self, ids: tuple[str, ...], stamps: dict[str, float]) -> Iterator[Batch]:
-        lookup = self._resource.lookup
-        if lookup is None:
-            raise RequestError(f"{self._resource.name} can't be read by id.")
-        for some in chunks(ids, max(lookup.batch, 20)):
-            changes = [c for part in chunks(some, lookup.batch) for c in self._fetch(lookup, part)]
-            found = {change.key for change in changes}
-            changes += [Change(key) for key in some if key not in found]
+        lookups = Lookups(self._client, self._resource, self._reader, self._completer)
+        for changes in lookups.changes(ids, self._wanted.fields):
             yield Batch(changes=[stamped(change, stamps) for change in changes])
-
-    def _fetch(self, lookup: Lookup, ids: tuple[str, ...]) -> list[Change]:
-        """The records with these ids; one that is missing from the answer is gone."""
-        if "{id}" in lookup.path:
-            rows = self._fetch_one(lookup, ids[0])
-        elif lookup.body is not None:
-            body = lookup.body(ids, self._wanted.fields)
-            rows = rows_of(self._client.post(lookup.path, body), lookup.records_at, lookup.path)
-        else:
-            params = {**lookup.params, lookup.ids_param: ",".join(ids)}
-            page = self._client.get(lookup.path, params)
-            rows = rows_of(page, lookup.records_at, lookup.path)
-        self._completer.complete(rows)
-        return list(self._reader.changes(rows, lookup.record_at))
-
-    def _fetch_one(self, lookup: Lookup, record_id: str) -> list[Any]:
-        path = lookup.path.format(id=quote(record_id, safe=""))
-        try:
-            page = self._client.get(path, lookup.params)
-        except NotFoundError:
-            return []
-        return [dig(page, lookup.records_at)]
 
     # -- shared ---------------------------------------------------------------------------------
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from integrations_pipeline.connectors.base import Column, ColumnType, FilterTerm, Resource
+from integrations_pipeline.connectors.base import FilterTerm, Resource
+from integrations_pipeline.connectors.columns import Column, ColumnType
 from integrations_pipeline.connectors.paging import dig
 from integrations_pipeline.errors import AnswerError
 from integrations_pipeline.sync.filters import matches, typed
@@ -57,6 +58,11 @@ class Reader:
                 yield from self._merged(record)
                 if matches(record, self._terms):
                     yield self._change(record)
+
+    def keys(self, rows: Iterable[Any], record_at: str = "") -> set[str]:
+        """The keys of all rows, whether the filters let them through or not."""
+        found = (row for row in rows if isinstance(row, dict))
+        return {self._key((dig(row, record_at) if record_at else row) or {}, row) for row in found}
 
     def gone(self, rows: Iterable[Any]) -> Iterator[Change]:
         """Rows of a listing that shows deleted records only."""

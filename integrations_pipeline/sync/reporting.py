@@ -9,7 +9,9 @@ from sqlalchemy import select, text
 from integrations_pipeline.connectors.base import Resource
 from integrations_pipeline.oauth.accounts import IntegrationRef
 from integrations_pipeline.store import Store
-from integrations_pipeline.store.models import Checkpoint, Integration, IntegrationStatus
+from integrations_pipeline.store.models import Integration
+from integrations_pipeline.store.states import IntegrationStatus
+from integrations_pipeline.store.sync_models import Checkpoint
 from integrations_pipeline.store.warehouse import table_name
 
 MASK = "•••"

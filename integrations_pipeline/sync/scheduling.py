@@ -12,7 +12,8 @@ from sqlalchemy import select
 from integrations_pipeline.errors import IntegrationsError, RequestError
 from integrations_pipeline.oauth.accounts import IntegrationRef, reference
 from integrations_pipeline.store import Store
-from integrations_pipeline.store.models import Integration, IntegrationStatus, SyncType
+from integrations_pipeline.store.models import Integration
+from integrations_pipeline.store.states import IntegrationStatus, SyncType
 from integrations_pipeline.sync.jobs import SyncRequest, create_sync_job
 
 READY = {IntegrationStatus.ACTIVE, IntegrationStatus.SYNCING}

@@ -12,7 +12,8 @@ import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_before_delay
 from tenacity.wait import wait_random_exponential
 
-from integrations_pipeline.connectors.base import Connector, Reaction
+from integrations_pipeline.connectors.access import Reaction
+from integrations_pipeline.connectors.base import Connector
 from integrations_pipeline.errors import (
     AnswerError,
     FenceLostError,

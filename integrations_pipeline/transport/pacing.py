@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from weakref import WeakValueDictionary
 
-from integrations_pipeline.connectors.base import Quota
+from integrations_pipeline.connectors.access import Quota
 
 
 class Pacer:

@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from integrations_pipeline.connectors.base import Connector, ErrorRule, Reaction
+from integrations_pipeline.connectors.access import ErrorRule, Reaction
+from integrations_pipeline.connectors.base import Connector
 from integrations_pipeline.connectors.paging import dig
 from integrations_pipeline.errors import (
     ConnectAgainError,

@@ -14,7 +14,8 @@ from sqlalchemy import text
 from integrations_pipeline.oauth import IntegrationRef, create_integration, store_oauth_token
 from integrations_pipeline.oauth.provider import TokenSet
 from integrations_pipeline.store import Store
-from integrations_pipeline.store.models import Checkpoint, Integration
+from integrations_pipeline.store.models import Integration
+from integrations_pipeline.store.sync_models import Checkpoint
 from integrations_pipeline.sync import JobResult, get_sync_logs
 from tests.conftest import sync
 from tests.contract.pages import FIRST, full_read, page

@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from integrations_pipeline.store.models import JobStatus
+from integrations_pipeline.store.states import JobStatus
 from tests.contract import samples
 from tests.contract.pages import API, exported, listed, page
 from tests.contract.service import Answer

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from integrations_pipeline.store.models import JobStatus
+from integrations_pipeline.store.states import JobStatus
 from tests.contract.pages import API, FIRST, first_of_two, page, whole
 from tests.contract.service import Answer
 

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from integrations_pipeline.connectors import CONNECTORS
-from integrations_pipeline.connectors.base import Reaction
+from integrations_pipeline.connectors.access import Reaction
 from integrations_pipeline.errors import (
     ConnectAgainError,
     ForbiddenError,

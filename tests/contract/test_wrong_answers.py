@@ -2,7 +2,7 @@
 
 import pytest
 
-from integrations_pipeline.store.models import JobStatus
+from integrations_pipeline.store.states import JobStatus
 from tests.contract import samples
 from tests.contract.pages import API, FIRST, first_of_two, full_read, listed, page, timed, whole
 from tests.contract.service import Answer

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from integrations_pipeline.oauth import IntegrationRef
 from integrations_pipeline.store import Store
-from integrations_pipeline.store.models import JobStatus
+from integrations_pipeline.store.states import JobStatus
 from integrations_pipeline.sync import get_sync_job_history
 from tests.conftest import Sandbox, connect, point_at, sync
 

@@ -12,7 +12,8 @@ from sqlalchemy import text
 
 from integrations_pipeline.errors import ConflictError, FenceLostError, RequestError
 from integrations_pipeline.oauth import create_integration, create_tenant
-from integrations_pipeline.store.models import IntegrationSyncJob, JobStatus
+from integrations_pipeline.store.states import JobStatus
+from integrations_pipeline.store.sync_models import IntegrationSyncJob
 from integrations_pipeline.sync import SyncRequest, create_sync_job
 from integrations_pipeline.sync.jobs import job_status
 from integrations_pipeline.sync.leases import (

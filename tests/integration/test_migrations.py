@@ -15,11 +15,11 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from integrations_pipeline.connectors import CONNECTORS
-from integrations_pipeline.connectors.base import text as text_column
+from integrations_pipeline.connectors.columns import text as text_column
 from integrations_pipeline.errors import ConfigurationError, MasterKeyError
 from integrations_pipeline.settings import Settings
 from integrations_pipeline.store import open_store
-from integrations_pipeline.store.models import SCHEMA, Base
+from integrations_pipeline.store.tables import SCHEMA, Base
 from tests.integration.support import owner
 
 ALL = tuple(CONNECTORS.values())

@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from integrations_pipeline.errors import ConnectAgainError, RequestError
 from integrations_pipeline.oauth import disconnect_integration, get_valid_token
-from integrations_pipeline.store.models import JobStatus
+from integrations_pipeline.store.states import JobStatus
 from integrations_pipeline.sync import (
     SyncRequest,
     create_sync_job,
@@ -31,6 +31,28 @@ def test_given_ids_are_read_and_missing_ones_are_gone(
 
     assert result.resources[0].counts.deleted == 1
     assert sorted(live(rows(store, ref, resource))) == keys[1:]
+
+
+@pytest.mark.parametrize(("service", "resource"), RESOURCES.items())
+def test_a_given_id_that_the_filters_leave_out_is_not_gone(
+    store, sandbox, tenant_id, service, resource
+) -> None:
+    ref = connect(store, sandbox, tenant_id, service)
+    sync(store, ref, resources=[resource])
+    keys = sorted(live(rows(store, ref, resource)))[:20]
+    column = {"hubspot": "email", "stripe": "email", "zendesk": "subject"}[service]
+
+    result = sync(
+        store,
+        ref,
+        resources=[resource],
+        sync_type="SELECTIVE",
+        ids=keys,
+        filters={column: "nothing is called like this"},
+    )
+
+    assert result.error is None
+    assert result.resources[0].counts.deleted == 0
 
 
 def test_a_selective_sync_leaves_the_checkpoint_alone(store, sandbox, tenant_id) -> None:

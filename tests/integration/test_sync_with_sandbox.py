@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from integrations_pipeline.oauth import IntegrationRef
 from integrations_pipeline.store import Store
-from integrations_pipeline.store.models import JobStatus
+from integrations_pipeline.store.states import JobStatus
 from tests.conftest import Sandbox, connect, sync
 
 SERVICES = ("hubspot", "stripe", "zendesk")

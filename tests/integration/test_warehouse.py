@@ -7,16 +7,16 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from integrations_pipeline.connectors.base import (
+from integrations_pipeline.connectors.base import Connector
+from integrations_pipeline.connectors.columns import (
     Column,
-    Connector,
     TimeFormat,
     integer,
     json,
     number,
     timestamp,
 )
-from integrations_pipeline.connectors.base import text as column
+from integrations_pipeline.connectors.columns import text as column
 from integrations_pipeline.connectors.stripe import PRODUCTS, STRIPE
 from integrations_pipeline.oauth import create_tenant
 from integrations_pipeline.store import Store, open_store

@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from integrations_pipeline.connectors.base import (
+from integrations_pipeline.connectors.base import Listing, Resource
+from integrations_pipeline.connectors.columns import (
     Column,
-    Listing,
-    Resource,
     TimeFormat,
     boolean,
     integer,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations_pipeline.connectors.base import Quota
+from integrations_pipeline.connectors.access import Quota
 from integrations_pipeline.transport import pacing
 from integrations_pipeline.transport.pacing import Pacer, pacer_of
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations_pipeline.connectors import CONNECTORS
-from integrations_pipeline.connectors.base import Reaction
+from integrations_pipeline.connectors.access import Reaction
 from integrations_pipeline.errors import (
     ConnectAgainError,
     ForbiddenError,

@@ -6,13 +6,8 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from integrations_pipeline.connectors.base import (
-    Deleted,
-    Listing,
-    Resource,
-    TimeFormat,
-    text,
-)
+from integrations_pipeline.connectors.base import Deleted, Listing, Resource
+from integrations_pipeline.connectors.columns import TimeFormat, text
 from integrations_pipeline.connectors.hubspot import HUBSPOT
 from integrations_pipeline.connectors.paging import CursorPages
 from integrations_pipeline.errors import AnswerError

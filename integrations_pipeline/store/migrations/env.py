@@ -2,7 +2,8 @@
 
 from alembic import context
 
-from integrations_pipeline.store.models import SCHEMA, Base
+from integrations_pipeline.store import models, sync_models  # noqa: F401 - they fill the metadata
+from integrations_pipeline.store.tables import SCHEMA, Base
 
 context.configure(
     connection=context.config.attributes["connection"],
