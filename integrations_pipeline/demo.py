@@ -23,7 +23,7 @@ from integrations_pipeline.oauth import (
     list_integrations,
 )
 from integrations_pipeline.orchestration.launch import DagsterClient
-from integrations_pipeline.processes import Processes, answers, free_port, stop_on_signals
+from integrations_pipeline.processes import Processes, answers, stop_on_signals
 from integrations_pipeline.serving import watch
 from integrations_pipeline.settings import Settings, load_settings
 from integrations_pipeline.stack import Ports, environment, start_stack
@@ -48,26 +48,25 @@ class Launched:
     run_id: str
 
 
-def run_demo(settings: Settings, *, once: bool, as_json: bool) -> int:
-    """Show everything; returns the exit code."""
+def run_demo(settings: Settings, *, once: bool, as_json: bool, port: int) -> int:
+    """Show everything, on the ports from `port` on; returns the exit code."""
     stop_on_signals()
     console = Console(stderr=True)
     began = time.monotonic()
     create_master_key(settings.data_folder / "master.key")
-    ports = Ports.choose(console.print)
-    sandbox_port = free_port(8330, lambda a, b: console.print(f"Port {a} is in use; taking {b}."))
-    settings = _point_at_sandbox(settings, ports, sandbox_port)
+    ports = Ports.choose(console.print, port)
+    settings = _point_at_sandbox(settings, ports)
     console.print(f"Data folder: {settings.data_folder}")
     store = open_store(settings, CONNECTORS.values())
     with Processes(settings.data_folder / "logs", environment(settings, store, ports)) as processes:
-        sandbox = Sandbox(f"http://127.0.0.1:{sandbox_port}")
-        _start_sandbox(processes, settings, sandbox, sandbox_port)
+        sandbox = Sandbox(ports.sandbox_url)
+        _start_sandbox(processes, settings, ports)
         start_stack(processes, settings, ports, console.print)
         refs = _connect_all(store, sandbox, console)
         dagster = DagsterClient(ports.dagster_url)
         launched = [_launch(store, dagster, ref) for ref in refs]
         runs = _follow(store, dagster, launched, console)
-        report = _report(store, launched, runs, ports, sandbox.url)
+        report = _report(store, launched, runs, ports)
         good = _judge(report, store, sandbox, launched, console)
         if as_json:
             print(orjson.dumps(report).decode())
@@ -102,14 +101,14 @@ class Sandbox:
         return response.json()
 
 
-def _point_at_sandbox(settings: Settings, ports: Ports, sandbox_port: int) -> Settings:
+def _point_at_sandbox(settings: Settings, ports: Ports) -> Settings:
     """Write the overrides and a settings file, so that other commands find the same services."""
     from integrations_pipeline.sandbox.server import overrides
 
     folder = settings.data_folder
     path = folder / "sandbox" / "overrides.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    addresses = overrides(f"http://127.0.0.1:{sandbox_port}")
+    addresses = overrides(ports.sandbox_url)
     path.write_bytes(orjson.dumps(addresses, option=orjson.OPT_INDENT_2))
     values = {
         "INTEGRATIONS_CONNECTOR_OVERRIDES": str(path),
@@ -122,13 +121,14 @@ def _point_at_sandbox(settings: Settings, ports: Ports, sandbox_port: int) -> Se
     return load_settings()
 
 
-def _start_sandbox(processes: Processes, settings: Settings, sandbox: Sandbox, port: int) -> None:
+def _start_sandbox(processes: Processes, settings: Settings, ports: Ports) -> None:
     state = settings.data_folder / "sandbox" / "state.json"
     processes.start(
         "sandbox",
-        *("integrations", "sandbox", "--port", str(port), "--state", str(state), "--approve"),
+        *("integrations", "sandbox", "--port", str(ports.sandbox)),
+        *("--state", str(state), "--approve"),
     )
-    processes.wait_ready("sandbox", answers(f"{sandbox.url}/sandbox/health"))
+    processes.wait_ready("sandbox", answers(f"{ports.sandbox_url}/sandbox/health"))
 
 
 def _connect_all(store: Store, sandbox: Sandbox, console: Console) -> list[IntegrationRef]:
@@ -225,7 +225,6 @@ def _report(
     launched: list[Launched],
     runs: dict[str, str],
     ports: Ports,
-    sandbox_url: str,
 ) -> dict[str, Any]:
     status = {row.key: row.status for row in list_integrations(store)}
     return {
@@ -252,7 +251,7 @@ def _report(
         "urls": {
             "dagster": ports.dagster_url,
             "web": ports.public_url,
-            "sandbox": sandbox_url,
+            "sandbox": ports.sandbox_url,
         },
     }
 

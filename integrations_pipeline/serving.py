@@ -21,12 +21,12 @@ from integrations_pipeline.sync import (
 )
 
 
-def run_serve(settings: Settings) -> int:
-    """Serve until Ctrl-C or until a part ends; returns the exit code."""
+def run_serve(settings: Settings, *, port: int) -> int:
+    """Serve from `port` on until Ctrl-C or until a part ends; returns the exit code."""
     stop_on_signals()
     console = Console(stderr=True)
     store = open_store(settings, CONNECTORS.values())
-    ports = Ports.choose(console.print)
+    ports = Ports.choose(console.print, port)
     with Processes(settings.data_folder / "logs", environment(settings, store, ports)) as processes:
         start_stack(processes, settings, ports, console.print)
         console.print(f"Web:     {ports.public_url}\nDagster: {ports.dagster_url}")

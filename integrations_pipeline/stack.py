@@ -25,15 +25,16 @@ class Ports:
     web: int
     dagster: int
     code: int
+    sandbox: int
 
     @classmethod
-    def choose(cls, say: Say, web: int = 8300) -> "Ports":
-        """The usual ports, or free ones near them; what was in use is said."""
+    def choose(cls, say: Say, first: int) -> "Ports":
+        """The ports from `first` on, or free ones near them; what was in use is said."""
 
         def taken(wanted: int, port: int) -> None:
             say(f"Port {wanted} is in use; taking {port}.")
 
-        return cls(free_port(web, taken), free_port(web + 10, taken), free_port(web + 20, taken))
+        return cls(*(free_port(first + step, taken) for step in (0, 10, 20, 30)))
 
     @property
     def public_url(self) -> str:
@@ -44,6 +45,11 @@ class Ports:
     def dagster_url(self) -> str:
         """The Dagster UI."""
         return f"http://127.0.0.1:{self.dagster}"
+
+    @property
+    def sandbox_url(self) -> str:
+        """The sandbox, where one is started."""
+        return f"http://127.0.0.1:{self.sandbox}"
 
 
 def environment(settings: Settings, store: Store, ports: Ports) -> dict[str, str]:

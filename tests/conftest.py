@@ -22,7 +22,6 @@ from integrations_pipeline.oauth import (
     exchange_code_for_token,
     generate_auth_url,
 )
-from integrations_pipeline.processes import free_port
 from integrations_pipeline.sandbox.server import SandboxConfig, create_app, overrides
 from integrations_pipeline.settings import Settings
 from integrations_pipeline.store import Store, open_store
@@ -125,7 +124,7 @@ class Sandbox:
 
 
 @pytest.fixture
-def make_sandbox(tmp_path: Path) -> Iterator[Callable[..., Sandbox]]:
+def make_sandbox() -> Iterator[Callable[..., Sandbox]]:
     """Starts sandboxes of a test's own, each on its own port."""
     servers: list[tuple[uvicorn.Server, threading.Thread]] = []
 
@@ -133,9 +132,8 @@ def make_sandbox(tmp_path: Path) -> Iterator[Callable[..., Sandbox]]:
         config = SandboxConfig(
             auto_approve=True, **{"records": 300, "zendesk_held_back_seconds": 0.0, **options}
         )
-        port = free_port(20000 + hash(str(tmp_path)) % 20000)
         server = uvicorn.Server(
-            uvicorn.Config(create_app(config), port=port, log_level="warning", access_log=False)
+            uvicorn.Config(create_app(config), port=0, log_level="warning", access_log=False)
         )
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
@@ -143,6 +141,7 @@ def make_sandbox(tmp_path: Path) -> Iterator[Callable[..., Sandbox]]:
             assert thread.is_alive(), "the sandbox did not start"
             time.sleep(0.01)
         servers.append((server, thread))
+        port = server.servers[0].sockets[0].getsockname()[1]
         return Sandbox(f"http://127.0.0.1:{port}")
 
     yield start

@@ -132,9 +132,9 @@ class FilterTerm:
 
 @dataclass(frozen=True, slots=True)
 class Association:
-    """Links to records of another kind, which the service tells apart from the records.
+    """Links to records of another kind. A record gets them as `associations.<to>`, a list of ids.
 
-    A record gets them as `associations.<to>`, a list of ids.
+    The listing can show them (`associations_param`); elsewhere they are read apart.
     """
 
     to: str
@@ -184,6 +184,8 @@ class Resource:
     """Where the narrowed fields live in the record."""
     catalog: FieldCatalog | None = None
     associations: tuple[Association, ...] = ()
+    associations_param: str = ""
+    """Parameter (comma list) by which the listing shows them, as `{to: {results, paging}}`."""
     nested: tuple[str, ...] = ()
     """Keys of lists inside a record that come in pages of their own."""
     filter_params: Mapping[str, str] = field(default_factory=dict)

@@ -143,7 +143,8 @@ def crm(
         fields_param="properties",
         fields_under="properties",
         catalog=FieldCatalog(f"/crm/v3/properties/{name}", "results", "name"),
-        # a search shows no associations, so they are read apart, many records at a time
+        # the listing shows associations; after a search they are read apart
+        associations_param="associations",
         associations=tuple(
             Association(to, f"/crm/v4/associations/{name}/{to}/batch/read") for to in linked
         ),

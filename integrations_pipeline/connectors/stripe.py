@@ -108,8 +108,7 @@ INVOICES = listed(
     integer("amount_paid"),
     integer("amount_remaining"),
     moment("due_date"),
-    # `invoice.upcoming` has no id and `will_be_due`, `overdue` change nothing but time itself;
-    # they are listed all the same: a type left out is a silent gap.
+    # a type left out is a silent gap; only `invoice.upcoming` is, since it has no id
     events=kinds(
         "invoice",
         "created updated finalized finalization_failed paid payment_failed "

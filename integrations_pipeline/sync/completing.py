@@ -19,18 +19,37 @@ class Completer:
         self._client = client
         self._nested = resource.nested
         self._associations = resource.associations if linked else ()
+        self._param = resource.associations_param
         self._max_pages = max_pages
 
-    def complete(self, rows: list[Any]) -> None:
-        """Fetch what is missing from these rows; rows that are no records stay as they are."""
+    @property
+    def params(self) -> dict[str, str]:
+        """What to ask the listing for, so that it shows the associations itself."""
+        names = ",".join(link.to for link in self._associations)
+        return {self._param: names} if names and self._param else {}
+
+    def complete(self, rows: list[Any], *, shown: bool = False) -> None:
+        """Fetch what is missing from these rows; rows that are no records stay as they are.
+
+        `shown`: they come from a listing that shows associations, at least their first page.
+        """
         records = [row for row in rows if isinstance(row, dict)]
         for record in records if self._nested else ():
             complete_nested(self._client, record, self._nested, self._max_pages)
-        if records and self._associations:
-            found = {link.to: self._linked(link, records) for link in self._associations}
-            for record in records:
-                key = str(record.get("id"))
-                record["associations"] = {to: sorted(ids.get(key, ())) for to, ids in found.items()}
+        if self._associations:
+            self._link(records, shown=shown)
+
+    def _link(self, records: list[dict[str, Any]], *, shown: bool) -> None:
+        found = {}
+        for link in self._associations:
+            apart = [r for r in records if not shown or _continues(r, link)]
+            found[link.to] = {
+                **{str(record.get("id")): _shown(record, link) for record in records},
+                **(self._linked(link, apart) if apart else {}),
+            }
+        for record in records:
+            key = str(record.get("id"))
+            record["associations"] = {to: sorted(ids.get(key, ())) for to, ids in found.items()}
 
     def _linked(self, link: Association, records: list[dict[str, Any]]) -> dict[str, set[str]]:
         """The ids that each record is linked with; long lists come in pages."""
@@ -47,6 +66,16 @@ class Completer:
             if not inputs:
                 return found
         raise AnswerError(f"{link.path}: the pages do not end.")
+
+
+def _continues(record: dict[str, Any], link: Association) -> bool:
+    """Whether a listing shows only the beginning of a record's associations."""
+    return dig(record, f"associations.{link.to}.paging.next") is not None
+
+
+def _shown(record: dict[str, Any], link: Association) -> set[str]:
+    results = dig(record, f"associations.{link.to}.results")
+    return {str(dig(one, "id")) for one in results} if isinstance(results, list) else set()
 
 
 def _targets(row: Any, path: str) -> list[str]:

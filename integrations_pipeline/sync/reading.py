@@ -248,7 +248,10 @@ class ResourceReading:
         asked = dict(params or {})
         if self._resource.fields_param and self._wanted.fields:
             asked[self._resource.fields_param] = ",".join(self._wanted.fields)
-        for term in self._wanted.terms if listing is self._resource.listing else ():
+        if listing is not self._resource.listing:
+            return walk(self._client, listing, start=start, params=asked, max_pages=self._max_pages)
+        asked |= self._completer.params
+        for term in self._wanted.terms:
             name = self._resource.filter_params.get(term.column.name)
             if name and term.operator == "eq":
                 is_flag = isinstance(term.value, bool)
@@ -256,7 +259,7 @@ class ResourceReading:
         return walk(self._client, listing, start=start, params=asked, max_pages=self._max_pages)
 
     def _changes(self, page: Walked, listing: Listing) -> list[Change]:
-        self._completer.complete(page.rows)
+        self._completer.complete(page.rows, shown=bool(self._completer.params))
         return list(self._reader.changes(page.rows, listing.record_at))
 
     def _check_not_future(self, cursor: dict[str, Any]) -> None:

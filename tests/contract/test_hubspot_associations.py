@@ -1,14 +1,20 @@
-"""HubSpot: associations are read apart, many records at a time (associations v4)."""
+"""HubSpot: a listing shows associations; after a search they are read apart (associations v4)."""
 
-from tests.contract.pages import page
+from datetime import UTC, datetime
 
-LISTED = "/crm/v3/objects/contacts"
+from tests.contract.pages import found, page
+
+CONTACTS = "/crm/v3/objects/contacts"
 LINKS = "/crm/v4/associations/contacts/companies/batch/read"
 
 
-def contact(key: str) -> dict:
+def contact(key: str, *companies: str, more: bool = False) -> dict:
     stamp = "2026-06-02T14:05:09.870Z"
-    return {"id": key, "properties": {}, "createdAt": stamp, "updatedAt": stamp, "archived": False}
+    results = [{"id": company, "type": "contact_to_company"} for company in companies]
+    paging = {"paging": {"next": {"after": "x", "link": "https://api.hubapi.com/"}}} if more else {}
+    shown = {"associations": {"companies": {"results": results, **paging}}} if companies else {}
+    times = {"createdAt": stamp, "updatedAt": stamp}
+    return {"id": key, "properties": {}, **times, "archived": False, **shown}
 
 
 def linked(key: str, *targets: int, after: str | None = None) -> dict:
@@ -18,9 +24,22 @@ def linked(key: str, *targets: int, after: str | None = None) -> dict:
     return {"from": {"id": key}, "to": to, **paging}
 
 
-def test_contacts_get_the_ids_of_their_companies(service, connected) -> None:
-    service.get(LISTED, page(contact("1"), contact("2")), archived=None)
-    service.get(LISTED, page(), archived="true")
+def test_a_listing_shows_them_itself(service, connected) -> None:
+    # the same company stands twice where it is also the primary one
+    service.get(CONTACTS, page(contact("1", "8801", "8801"), contact("2")), archived=None)
+    service.get(CONTACTS, page(), archived="true")
+    account = connected("hubspot", associations=True)
+
+    assert account.sync("contacts").error is None
+
+    assert service.asked[0].params["associations"] == "companies"
+    rows = account.rows("contacts")
+    assert (rows["1"]["company_ids"], rows["2"]["company_ids"]) == (["8801"], [])
+
+
+def test_long_lists_are_read_to_their_end(service, connected) -> None:
+    service.get(CONTACTS, page(contact("1", "8801", more=True), contact("2")), archived=None)
+    service.get(CONTACTS, page(), archived="true")
     service.post(
         LINKS,
         {"status": "COMPLETE", "results": [linked("1", 8801, after="x")]},
@@ -28,27 +47,37 @@ def test_contacts_get_the_ids_of_their_companies(service, connected) -> None:
     )
     account = connected("hubspot", associations=True)
 
-    result = account.sync("contacts")
+    assert account.sync("contacts").error is None
 
-    assert result.error is None
     first, second = (asked.json for asked in service.to(LINKS))
-    assert first == {"inputs": [{"id": "1"}, {"id": "2"}]}
-    assert second == {"inputs": [{"id": "1", "after": "x"}]}
-    rows = account.rows("contacts")
-    assert rows["1"]["company_ids"] == ["8801", "9000000000000000001"]
-    assert rows["2"]["company_ids"] == []
+    assert (first, second) == ({"inputs": [{"id": "1"}]}, {"inputs": [{"id": "1", "after": "x"}]})
+    assert account.rows("contacts")["1"]["company_ids"] == ["8801", "9000000000000000001"]
 
 
-def test_fields_without_associations_cost_no_call(service, connected) -> None:
-    service.get(LISTED, page(contact("1")), archived=None)
-    service.get(LISTED, page(), archived="true")
+def test_after_a_search_they_are_read_apart(service, connected) -> None:
+    service.post(f"{CONTACTS}/search", found(contact("1"), contact("2")))
+    service.get(CONTACTS, page(), archived="true")
+    service.post(LINKS, {"status": "COMPLETE", "results": [linked("2", 8802)]})
+    account = connected("hubspot", associations=True)
+    account.remember("contacts", {"since": datetime.now(UTC).isoformat()})
+
+    assert account.sync("contacts").error is None
+
+    assert [asked.json for asked in service.to(LINKS)] == [{"inputs": [{"id": "1"}, {"id": "2"}]}]
+    assert account.rows("contacts")["2"]["company_ids"] == ["8802"]
+
+
+def test_fields_without_associations_ask_for_none(service, connected) -> None:
+    service.get(CONTACTS, page(contact("1")), archived=None)
+    service.get(CONTACTS, page(), archived="true")
     account = connected("hubspot", associations=True)
 
     assert account.sync("contacts", fields=["email"]).error is None
+    assert "associations" not in service.asked[0].params
 
 
 def test_an_association_without_targets_is_a_fault(service, connected) -> None:
-    service.get(LISTED, page(contact("1")), archived=None)
+    service.get(CONTACTS, page(contact("1", "8801", more=True)), archived=None)
     service.post(LINKS, {"results": [{"from": {"id": "1"}, "to": None}]})
     account = connected("hubspot", associations=True)
 
