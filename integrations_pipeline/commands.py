@@ -1,5 +1,6 @@
 """Commands about integrations: add, connect, list, schedule, sync, history, disconnect."""
 
+import sys
 from typing import Annotated
 
 import orjson
@@ -20,10 +21,12 @@ def add(
     tenant: Annotated[str, typer.Option(help="The company, in small letters and hyphens.")],
     name: Annotated[str, typer.Option(help="Name of the integration, likewise.")],
     client_id: Annotated[str, typer.Option(help="Of your OAuth app at the service.")],
-    client_secret: Annotated[str, typer.Option(prompt=True, hide_input=True)],
+    client_secret: Annotated[
+        str | None, typer.Option(help="Better left out: it is asked for, or read from a pipe.")
+    ] = None,
     setting: Annotated[list[str], typer.Option(help="As in subdomain=acme.")] = [],  # noqa: B006
 ) -> None:
-    """Add an integration. The client secret is asked for, or read from the prompt's input."""
+    """Add an integration. The client secret is asked for, or read from a pipe."""
     from integrations_pipeline.oauth import create_integration, create_tenant
     from integrations_pipeline.oauth.vault import CALLBACK
 
@@ -36,7 +39,7 @@ def add(
             service,
             name,
             client_id=client_id,
-            client_secret=client_secret,
+            client_secret=client_secret or _secret(),
             settings=settings,
         )
         redirect = store.settings.public_url.rstrip("/") + CALLBACK
@@ -133,7 +136,7 @@ def sync(
     verbose: Annotated[bool, typer.Option(help="Log every step.")] = False,
 ) -> None:
     """Sync an integration here and now, without Dagster."""
-    configure_logging("INFO" if verbose else "ERROR")
+    configure_logging("INFO" if verbose else "CRITICAL")  # failures are told at the end
     from integrations_pipeline.serving import sync_here
     from integrations_pipeline.sync import SyncRequest
 
@@ -154,6 +157,12 @@ def sync(
         rows = [{k: v for k, v in row.items() if k not in hidden} for row in told["resources"]]
         show(rows, as_json, empty="Nothing to do.")
     raise typer.Exit(0 if told["status"] == "COMPLETED" else 1)
+
+
+def _secret() -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt("Client secret", hide_input=True))
+    return sys.stdin.readline().strip()
 
 
 def _pair(text: str) -> tuple[str, str]:

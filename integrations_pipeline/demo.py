@@ -54,7 +54,7 @@ def run_demo(settings: Settings, *, once: bool, as_json: bool, port: int) -> int
     console = Console(stderr=True)
     began = time.monotonic()
     create_master_key(settings.data_folder / "master.key")
-    ports = Ports.choose(console.print, port)
+    ports = Ports.choose(console.print, port, sandbox=True)
     settings = _point_at_sandbox(settings, ports)
     console.print(f"Data folder: {settings.data_folder}")
     store = open_store(settings, CONNECTORS.values())

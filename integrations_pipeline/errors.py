@@ -42,7 +42,10 @@ class ConfigurationError(IntegrationsError):
 class MasterKeyError(ConfigurationError):
     """The master key is missing, short or wrong."""
 
-    action = "Set INTEGRATIONS_MASTER_KEY or INTEGRATIONS_MASTER_KEY_FILE (docs/operating.md)."
+    action = (
+        "Set INTEGRATIONS_MASTER_KEY or INTEGRATIONS_MASTER_KEY_FILE; "
+        "for a new data folder, `integrations keys create` makes one (docs/operating.md)."
+    )
 
 
 class RequestError(IntegrationsError):

@@ -28,13 +28,14 @@ class Ports:
     sandbox: int
 
     @classmethod
-    def choose(cls, say: Say, first: int) -> "Ports":
+    def choose(cls, say: Say, first: int, *, sandbox: bool = False) -> "Ports":
         """The ports from `first` on, or free ones near them; what was in use is said."""
 
         def taken(wanted: int, port: int) -> None:
             say(f"Port {wanted} is in use; taking {port}.")
 
-        return cls(*(free_port(first + step, taken) for step in (0, 10, 20, 30)))
+        web, dagster, code = (free_port(first + step, taken) for step in (0, 10, 20))
+        return cls(web, dagster, code, free_port(first + 30, taken) if sandbox else 0)
 
     @property
     def public_url(self) -> str:

@@ -14,6 +14,8 @@ from integrations_pipeline.connectors import CONNECTORS
 from integrations_pipeline.settings import load_settings
 from integrations_pipeline.store import Store, open_store
 
+SHORT = {"processed": "read", "unchanged": "same", "seconds": "s", "created_at": "at"}
+"""Headings that keep a table within 80 columns."""
 console = Console()
 errors = Console(stderr=True)
 
@@ -33,9 +35,11 @@ def show(value: object, as_json: bool, *, empty: str) -> None:
     if as_json:
         sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
     elif isinstance(value, list) and value:
-        table = Table(*(name.replace("_", " ") for name in value[0]), box=box.SIMPLE_HEAD)
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        for name in value[0]:
+            table.add_column(SHORT.get(name, name.replace("_", " ")), overflow="fold")
         for row in value:
-            table.add_row(*(cell(cell) for cell in row.values()))
+            table.add_row(*(cell(one) for one in row.values()))
         console.print(table)
     else:
         console.print(empty)

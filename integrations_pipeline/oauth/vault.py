@@ -132,7 +132,7 @@ def _read(store: Store, ref: IntegrationRef) -> OAuthToken:
         row = session.get(OAuthToken, (ref.tenant_id, ref.id))
     if row is None:
         raise ConnectAgainError(
-            f"{ref.key} is not connected yet.", action=f"Run: integrations connect {ref.key}"
+            "The account is not connected yet.", action=f"Run: integrations connect {ref.key}"
         )
     return row
 
@@ -140,7 +140,7 @@ def _read(store: Store, ref: IntegrationRef) -> OAuthToken:
 def _open(store: Store, ref: IntegrationRef, row: OAuthToken, column: str) -> str:
     sealed: bytes | None = getattr(row, column)
     if sealed is None:
-        raise ConnectAgainError(f"{ref.key}: the connection has ended.")
+        raise ConnectAgainError("The connection has ended.")
     return store.keyring.open(sealed, _place(ref, column))
 
 
@@ -240,7 +240,7 @@ def _last_token(
     """The access token, where there is nothing to refresh it with."""
     if usable and _is_alive(row):
         return current
-    error = ConnectAgainError(f"{ref.key}: the connection has ended.")
+    error = ConnectAgainError("The connection has ended.")
     mark_broken(store, ref, str(error))
     raise error
 

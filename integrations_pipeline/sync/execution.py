@@ -45,7 +45,8 @@ class ResourceResult:
 
     name: str
     status: JobStatus
-    mode: str
+    mode: str | None
+    """`full`, `incremental` or `selective`; None where it did not come to that."""
     counts: Counts = field(default_factory=Counts)
     seconds: float = 0.0
     error: str | None = None
@@ -64,7 +65,7 @@ class JobResult:
     @property
     def error(self) -> str | None:
         """The reasons of failed resources, or None."""
-        return "; ".join(r.error for r in self.resources if r.error) or None
+        return "; ".join(dict.fromkeys(r.error for r in self.resources if r.error)) or None
 
 
 def execute_sync_job(
@@ -122,6 +123,13 @@ class _Run:
 
     def all(self) -> tuple[ResourceResult, ...]:
         names = self._request.resources
+        try:
+            self._client.authorize()
+        except IntegrationsError as error:
+            reason = f"{self._ref.key}: {_reason(error)}"
+            return tuple(
+                self._ended(name, None, Counts(), time.monotonic(), reason) for name in names
+            )
         with ThreadPoolExecutor(self._store.settings.resource_workers) as pool:
             try:
                 return tuple(pool.map(self._one, names))
@@ -132,7 +140,7 @@ class _Run:
     def _one(self, name: str) -> ResourceResult:
         resource = next(r for r in self._ref.connector.resources if r.name == name)
         began, counts = time.monotonic(), Counts()
-        mode = self._request.sync_type.lower()
+        mode = None
         try:
             cursor, progress = self._checkpoint(name)
             mode = _mode(self._request.sync_type, cursor)
@@ -196,7 +204,7 @@ class _Run:
         self._log("INFO", f"Reading {mode}.", name)
 
     def _ended(
-        self, name: str, mode: str, counts: Counts, began: float, error: str | None
+        self, name: str, mode: str | None, counts: Counts, began: float, error: str | None
     ) -> ResourceResult:
         status = JobStatus.FAILED if error else JobStatus.COMPLETED
         seconds = time.monotonic() - began

@@ -119,6 +119,14 @@ class ServiceClient:
         )
         return retrying(self._authorized, method, path, params or {}, body)
 
+    def authorize(self) -> None:
+        """Make sure that there is a token, before anything is asked of the service.
+
+        Raises:
+            ConnectAgainError: there is none.
+        """
+        self._tokens.token()
+
     def wait(self, seconds: float) -> None:
         """Sleep, and count it; ends at once when the job is stopped."""
         self.usage.add(waited_seconds=seconds)

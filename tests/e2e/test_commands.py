@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from integrations_pipeline.oauth import disconnect_integration
 from integrations_pipeline.processes import free_port
 from integrations_pipeline.sync import get_sync_job_history
 from tests.conftest import connect, point_at
@@ -105,6 +106,35 @@ def test_a_sync_tells_its_counts_as_json(store, sandbox, tenant_id, home) -> Non
     assert done.returncode == 0, done.stderr
     assert (told["status"], told["resources"][0]["resource"]) == ("COMPLETED", "owners")
     assert told["resources"][0]["created"] == sandbox.counts("hubspot")["owners"]
+
+
+def test_tables_show_integrations_syncs_and_history(store, sandbox, tenant_id, home) -> None:
+    ref = connect(store, sandbox, tenant_id, "stripe")
+    environment = {
+        "INTEGRATIONS_HOME": str(home),
+        "INTEGRATIONS_CONNECTOR_OVERRIDES": str(store.settings.connector_overrides),
+        "COLUMNS": "160",
+    }
+    commands = {
+        ("sync", ref.key, "--resource", "products"): "products",
+        ("list",): ref.key,
+        ("history", ref.key): "COMPLETED",
+    }
+
+    for words, shown in commands.items():
+        done = run(store, *words, **environment)
+        assert (done.returncode, shown in done.stdout) == (0, True), (done.stdout, done.stderr)
+
+
+def test_an_account_that_is_not_connected_is_told_once(store, sandbox, tenant_id, home) -> None:
+    ref = connect(store, sandbox, tenant_id, "zendesk")
+    disconnect_integration(store, ref)
+
+    done = run(store, "sync", ref.key, INTEGRATIONS_HOME=str(home))
+
+    assert done.returncode == 1
+    assert done.stderr.count("not connected yet") == 1
+    assert f"integrations connect {ref.key}" in done.stderr
 
 
 @pytest.mark.parametrize(
