@@ -117,7 +117,7 @@ def history(key: Key, limit: int = 20, as_json: AsJson = False) -> None:
         return
     names = (
         *("created_at", "sync_type", "trigger", "status"),
-        *("processed", "created", "updated", "deleted", "unchanged", "seconds"),
+        *("processed", "created", "updated", "deleted", "seconds"),
     )
     show([{name: job[name] for name in names} for job in jobs], as_json, empty="No syncs yet.")
     for job in jobs:

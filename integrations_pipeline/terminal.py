@@ -14,7 +14,13 @@ from integrations_pipeline.connectors import CONNECTORS
 from integrations_pipeline.settings import load_settings
 from integrations_pipeline.store import Store, open_store
 
-SHORT = {"processed": "read", "unchanged": "same", "seconds": "s", "created_at": "at"}
+SHORT = {
+    "processed": "read",
+    "unchanged": "same",
+    "seconds": "s",
+    "created_at": "at",
+    "sync_type": "type",
+}
 """Headings that keep a table within 80 columns."""
 console = Console()
 errors = Console(stderr=True)
@@ -37,7 +43,7 @@ def show(value: object, as_json: bool, *, empty: str) -> None:
     elif isinstance(value, list) and value:
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         for name in value[0]:
-            table.add_column(SHORT.get(name, name.replace("_", " ")), overflow="fold")
+            table.add_column(SHORT.get(name, name.replace("_", " ")), no_wrap=name != "reason")
         for row in value:
             table.add_row(*(cell(one) for one in row.values()))
         console.print(table)
@@ -48,5 +54,5 @@ def show(value: object, as_json: bool, *, empty: str) -> None:
 def cell(value: object) -> str:
     """A value as a table shows it."""
     if isinstance(value, datetime):
-        return f"{value:%m-%d %H:%M:%S}"
+        return f"{value:%m-%d %H:%M}"
     return "" if value is None else str(value)
