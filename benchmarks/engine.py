@@ -5,6 +5,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import orjson
+import psycopg
 
 from integrations_pipeline.connectors import CONNECTORS
 from integrations_pipeline.connectors.stripe import STRIPE
@@ -43,7 +44,14 @@ def integration(store: Store) -> IntegrationRef:
     assert CUSTOMERS is not None
     listing = replace(CUSTOMERS.listing, params={"limit": "1000"})
     fast = replace(STRIPE, quotas=(), resources=(replace(CUSTOMERS, listing=listing),))
+    with psycopg.connect(database(store), autocommit=True) as connection:
+        connection.execute("TRUNCATE stripe.customers")  # both subjects begin with an empty table
     return replace(made, connector=fast)
+
+
+def database(store: Store) -> str:
+    """The address for psycopg, as the owner."""
+    return store.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def run(store: Store, ref: IntegrationRef) -> int:

@@ -16,9 +16,8 @@ def measure(subject: str, url: str, folder: Path) -> dict[str, float]:
     configure_logging("ERROR")
     store = engine.opened(folder, url)
     ref = engine.integration(store)
-    database = store.url.set(drivername="postgresql").render_as_string(hide_password=False)
     cpu, wall = time.process_time(), time.perf_counter()
-    rows = engine.run(store, ref) if subject == "engine" else floor.run(url, database)
+    rows = engine.run(store, ref) if subject == "engine" else floor.run(url, engine.database(store))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "rows": rows,

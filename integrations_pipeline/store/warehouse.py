@@ -12,7 +12,7 @@ ROLE = "integrations_app"
 
 # Each record keeps its raw form, whatever the typed columns make of it.
 BASE_COLUMNS = """
-    tenant_id uuid NOT NULL REFERENCES integrations.tenant ON DELETE CASCADE,
+    tenant_id uuid NOT NULL,
     integration_id uuid NOT NULL,
     id text NOT NULL,
     custom jsonb NOT NULL DEFAULT '{}',
@@ -32,32 +32,39 @@ def table_name(connector: Connector, resource: Resource) -> str:
     return f"{connector.name}.{resource.name}"
 
 
-def extraction(column: Column, raw: str = "raw") -> str:
-    """The SQL expression that takes a column's value out of the raw record."""
+def extraction(column: Column, raw: str = "raw", *, strict: bool = False) -> str:
+    """The SQL expression that takes a column's value out of the raw record.
+
+    Where the value does not fit the column, the usual form gives NULL; the strict one, which
+    costs less, may fail instead. Where neither fails, both give the same.
+    """
     paths = ["{" + path.replace(".", ",") + "}" for path in column.paths]
     if column.type is ColumnType.JSON:
         values = [f"NULLIF({raw} #> '{path}', 'null')" for path in paths]
     else:
         values = [f"NULLIF({raw} #>> '{path}', '')" for path in paths]
     value = values[0] if len(values) == 1 else f"COALESCE({', '.join(values)})"
-    return _CASTS[column.type, column.time_format].format(value)
+    casts = _STRICT if strict else _FORGIVING
+    if column.type is ColumnType.TIMESTAMP:
+        return casts[column.time_format].format(value)
+    return casts.get(column.type, "{0}").format(value)
 
 
-_CASTS = {
-    **{
-        (kind, fmt): cast
-        for fmt in TimeFormat
-        for kind, cast in (
-            (ColumnType.TEXT, "{}"),
-            (ColumnType.JSON, "{}"),
-            (ColumnType.INTEGER, "integrations.try_bigint({})"),
-            (ColumnType.NUMBER, "integrations.try_numeric({})"),
-            (ColumnType.BOOLEAN, "integrations.try_boolean({})"),
-        )
-    },
-    (ColumnType.TIMESTAMP, TimeFormat.ISO): "integrations.try_timestamptz({})",
-    (ColumnType.TIMESTAMP, TimeFormat.SECONDS): "integrations.try_epoch({}, 1)",
-    (ColumnType.TIMESTAMP, TimeFormat.MILLISECONDS): "integrations.try_epoch({}, 1000)",
+_FORGIVING: dict[ColumnType | TimeFormat, str] = {
+    ColumnType.INTEGER: "integrations.try_bigint({0})",
+    ColumnType.NUMBER: "integrations.try_numeric({0})",
+    ColumnType.BOOLEAN: "integrations.try_boolean({0})",
+    TimeFormat.ISO: "integrations.try_timestamptz({0})",
+    TimeFormat.SECONDS: "integrations.try_epoch({0}, 1)",
+    TimeFormat.MILLISECONDS: "integrations.try_epoch({0}, 1000)",
+}
+_STRICT: dict[ColumnType | TimeFormat, str] = {
+    ColumnType.INTEGER: "({0})::bigint",
+    ColumnType.NUMBER: "({0})::numeric",
+    ColumnType.BOOLEAN: "({0})::boolean",
+    TimeFormat.ISO: "integrations.strict_timestamptz({0})",
+    TimeFormat.SECONDS: "integrations.strict_epoch({0}, 1)",
+    TimeFormat.MILLISECONDS: "integrations.strict_epoch({0}, 1000)",
 }
 
 

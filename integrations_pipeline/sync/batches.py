@@ -1,5 +1,6 @@
 """What reading hands to loading: batches of changes, and what is true once they are loaded."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,9 @@ from integrations_pipeline.connectors.paging import dig
 from integrations_pipeline.errors import AnswerError
 from integrations_pipeline.sync.records import Change
 
-GROUP_ROWS = 1000
+GROUP_ROWS = 5000
+GROUP_SECONDS = 1.0
+"""A slow service must not keep what it has sent uncommitted for long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +48,14 @@ class Batch:
 def grouped(batches: Iterator[Batch]) -> Iterator[Batch]:
     """The same batches in fewer, larger ones; what was read before a fault is still delivered."""
     group: Batch | None = None
+    due = 0.0
     try:
         for batch in batches:
+            if group is None:
+                due = time.monotonic() + GROUP_SECONDS
             group = batch if group is None else _joined(group, batch)
-            if len(group.changes) >= GROUP_ROWS or batch.begins is not None:
+            full = len(group.changes) >= GROUP_ROWS or time.monotonic() >= due
+            if full or batch.begins is not None:
                 ready, group = group, None
                 yield ready
     finally:

@@ -1,16 +1,13 @@
 """Loading: rows, checkpoint, counters and the job's fence in one transaction per batch."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import orjson
-import psycopg
-from psycopg.adapt import Dumper
-from psycopg.pq import Format
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DataError
 
 from integrations_pipeline.connectors.base import Connector, Resource
 from integrations_pipeline.errors import FenceLostError
@@ -18,27 +15,8 @@ from integrations_pipeline.store import Store
 from integrations_pipeline.store.database import set_tenant
 from integrations_pipeline.store.warehouse import extraction, table_name
 from integrations_pipeline.sync.batches import Batch
+from integrations_pipeline.sync.copying import copy_changes
 from integrations_pipeline.sync.records import Change
-
-# COPY is refused on a table with row-level security, so records pass through this one.
-STAGE = """
-CREATE TEMPORARY TABLE IF NOT EXISTS stage (
-    id text, raw jsonb, content_hash bytea, source_updated_at timestamptz
-) ON COMMIT DELETE ROWS
-"""
-COPY = "COPY stage (id, raw, content_hash, source_updated_at) FROM STDIN (FORMAT binary)"
-
-
-class RawJson(bytes):
-    """JSON text that Postgres takes as it is."""
-
-
-class _RawJsonDumper(Dumper):
-    format = Format.BINARY
-    oid = psycopg.postgres.types["jsonb"].oid
-
-    def dump(self, obj: RawJson) -> bytes:
-        return b"\x01" + obj  # the version of jsonb's binary form
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +128,34 @@ class Loader:
     def _merge(self, connection: Connection, changes: list[Change]) -> tuple[int, int]:
         if not changes:
             return 0, 0
-        _copy(connection, changes)
-        created, updated = connection.execute(text(self._merge_sql), self._names).one()
+        copy_changes(connection, changes)
+        created, updated = self._merge_staged(connection)
         if self._track:
             connection.execute(text(_NOTE_SEEN), self._names)
         return created, updated
 
+    def _merge_staged(self, connection: Connection) -> tuple[int, int]:
+        """Merge the staged rows; forgiving casts are used only where the strict ones failed."""
+        try:
+            with connection.begin_nested():
+                found = connection.execute(text(self._strict_sql), self._names).one()
+        except DataError:
+            found = connection.execute(text(self._forgiving_sql), self._names).one()
+        return found[0], found[1]
+
     @cached_property
-    def _merge_sql(self) -> str:
+    def _strict_sql(self) -> str:
+        return self._merge_sql(strict=True)
+
+    @cached_property
+    def _forgiving_sql(self) -> str:
+        return self._merge_sql(strict=False)
+
+    def _merge_sql(self, *, strict: bool) -> str:
         """One statement: typed columns from the raw record, unchanged and older rows left alone."""
-        columns = {f'"{c.name}"': extraction(c, "stage.raw") for c in self._resource.columns}
+        columns = {
+            f'"{c.name}"': extraction(c, "stage.raw", strict=strict) for c in self._resource.columns
+        }
         names = ", ".join(columns)
         values = ", ".join(columns.values())
         refreshed = ", ".join(f"{name} = EXCLUDED.{name}" for name in columns)
@@ -243,17 +239,6 @@ class _Transaction:
 
     def __exit__(self, *error: Any) -> None:
         self._begin.__exit__(*error)
-
-
-def _copy(connection: Connection, changes: list[Change]) -> None:
-    connection.exec_driver_sql(STAGE)
-    driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
-    driver.adapters.register_dumper(RawJson, _RawJsonDumper)
-    with driver.cursor() as cursor, cursor.copy(COPY) as copy:
-        copy.set_types(["text", "jsonb", "bytea", "timestamptz"])
-        for change in changes:
-            version: datetime | None = change.version
-            copy.write_row((change.key, RawJson(change.raw or b""), change.digest, version))
 
 
 def _json(value: dict[str, Any] | None) -> str | None:
