@@ -6,7 +6,7 @@ from assets.services import SERVICE_JOBS, asset_key, partitions_of
 from integrations_pipeline.connectors import CONNECTORS
 from integrations_pipeline.oauth import list_integrations
 from integrations_pipeline.orchestration.names import JOB_TAG, job_name
-from integrations_pipeline.sync.launching import Launch, take_launches
+from integrations_pipeline.sync.launching import Launch, give_up_launching, take_launches
 from integrations_pipeline.sync.leases import end_dead_jobs
 from resources import DatabaseResource
 
@@ -51,7 +51,7 @@ def pending_jobs(
     by_service: dict[str, list[str]] = {}
     for row in list_integrations(store):
         by_service.setdefault(row.type.lower(), []).append(row.key)
-    ended = end_dead_jobs(store)
+    ended = end_dead_jobs(store) + give_up_launching(store)
     launches = take_launches(store)
     skip = f"No job waits for a run; {ended} dead jobs ended." if not launches else None
     return dg.SensorResult(

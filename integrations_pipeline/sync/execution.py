@@ -83,8 +83,12 @@ def execute_sync_job(
         FenceLostError: the job was taken away; what was committed stays.
     """
     claim = claim_sync_job(store, ref, job_id, run_id)
-    client = service_client(store, ref)
     began = time.monotonic()
+    try:
+        client = service_client(store, ref)
+    except IntegrationsError as error:
+        finish_sync_job(store, claim, JobStatus.FAILED, Usage(), f"{ref.key}: {_reason(error)}")
+        raise
     try:
         with kept_alive(store, claim, client):
             results = _Run(store, claim, client, on_progress).all()

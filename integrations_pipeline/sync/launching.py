@@ -14,6 +14,8 @@ from integrations_pipeline.store.sync_models import IntegrationSyncJob
 
 RETRY_LAUNCH = timedelta(seconds=60)
 """A job that was launched this long ago and still waits is launched once more."""
+MOST_LAUNCHES = 5
+NEVER_RAN = "Its runs ended before they began to sync; see them in the Dagster UI."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ def take_launches(store: Store, limit: int = 50, job_id: UUID | None = None) -> 
                 IntegrationSyncJob.launched_at.is_(None),
                 IntegrationSyncJob.launched_at < func.now() - RETRY_LAUNCH,
             ),
+            IntegrationSyncJob.launches < MOST_LAUNCHES,
         )
         .order_by(IntegrationSyncJob.created_at)
         .limit(limit)
@@ -61,6 +64,23 @@ def take_launches(store: Store, limit: int = 50, job_id: UUID | None = None) -> 
         Launch(reference(owners[job.integration_id]), job.id, tuple(job.resources), job.launches)
         for job in jobs
     ]
+
+
+def give_up_launching(store: Store) -> int:
+    """Fail jobs whose runs never came to claim them; returns how many."""
+    hopeless = (
+        IntegrationSyncJob.status == JobStatus.PENDING,
+        IntegrationSyncJob.launches >= MOST_LAUNCHES,
+        IntegrationSyncJob.launched_at < func.now() - RETRY_LAUNCH,
+    )
+    with store.system() as session:
+        ended = session.scalars(
+            update(IntegrationSyncJob)
+            .where(*hopeless)
+            .values(status=JobStatus.FAILED, error=NEVER_RAN, finished_at=func.now())
+            .returning(IntegrationSyncJob.id)
+        ).all()
+    return len(ended)
 
 
 def note_run(store: Store, launch: Launch, run_id: str) -> None:

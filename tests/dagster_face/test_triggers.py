@@ -73,6 +73,25 @@ def test_a_launch_that_came_to_nothing_is_repeated_with_another_key(
     assert len(set(keys)) == 2
 
 
+def test_a_job_whose_runs_never_begin_is_given_up(store, sandbox, tenant_id, database) -> None:
+    ref = connect(store, sandbox, tenant_id, "stripe")
+    create_sync_job(store, ref, SyncRequest(resources=["products"]))
+    with store.tenant(tenant_id) as session:
+        session.execute(
+            text(
+                "UPDATE integrations.integration_sync_job "
+                "SET launches = 5, launched_at = now() - interval '2 minutes'"
+            )
+        )
+
+    result = tick(database, dg.DagsterInstance.ephemeral())
+
+    job = get_sync_job_history(store, ref)[0]
+    assert job["status"] == "FAILED"
+    assert "Dagster UI" in job["error"]
+    assert not [r for r in result.run_requests if r.tags[JOB_TAG] == job["id"]]
+
+
 def test_a_due_integration_becomes_one_scheduled_job(store, sandbox, tenant_id, database) -> None:
     ref = connect(store, sandbox, tenant_id, "stripe")
     due = set_schedule(store, ref, "*/5 * * * *")

@@ -3,12 +3,13 @@
 import pytest
 from sqlalchemy import text
 
-from integrations_pipeline.errors import ConnectAgainError, RequestError
+from integrations_pipeline.errors import ConfigurationError, ConnectAgainError, RequestError
 from integrations_pipeline.oauth import disconnect_integration, get_valid_token
 from integrations_pipeline.store.states import JobStatus
 from integrations_pipeline.sync import (
     SyncRequest,
     create_sync_job,
+    execute_sync_job,
     get_sync_job_history,
     get_sync_logs,
 )
@@ -264,3 +265,16 @@ def test_after_a_disconnection_no_token_is_left(store, sandbox, tenant_id, servi
         assert session.scalar(text("SELECT count(*) FROM integrations.oauth_token")) == 0
     with pytest.raises(ConnectAgainError):
         get_valid_token(store, ref)
+
+
+def test_a_misconfigured_service_ends_the_job_at_once(store, sandbox, tenant_id, tmp_path) -> None:
+    ref = connect(store, sandbox, tenant_id, "stripe")
+    job_id = create_sync_job(store, ref, SyncRequest())
+    (tmp_path / "overrides.yaml").write_text("stripe: {api_base_url: 'http://api.example'}")
+    store.settings.__dict__.pop("overrides", None)
+
+    with pytest.raises(ConfigurationError, match="https"):
+        execute_sync_job(store, ref, job_id)
+
+    job = get_sync_job_history(store, ref)[0]
+    assert (job["status"], "https" in job["error"]) == ("FAILED", True)
