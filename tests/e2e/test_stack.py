@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 import pytest
+from sqlalchemy import URL
 
 from integrations_pipeline.connectors import CONNECTORS
 from integrations_pipeline.oauth import IntegrationRef, find_integration
@@ -23,6 +25,7 @@ from integrations_pipeline.sync import SyncRequest, create_sync_job, get_sync_jo
 from integrations_pipeline.sync.reporting import table_state
 from integrations_pipeline.sync.scheduling import set_schedule
 from tests.conftest import Sandbox
+from tests.e2e.test_demo import secrets_of
 from tests.e2e.test_kill import wait_for
 
 
@@ -31,6 +34,7 @@ class Stack:
     """A demo that goes on serving."""
 
     process: subprocess.Popen[bytes]
+    home: Path
     store: Store
     dagster: DagsterClient
     sandbox: Sandbox
@@ -65,7 +69,7 @@ def stack() -> Iterator[Stack]:
     store = open_store(settings, CONNECTORS.values())
     overrides = settings.overrides["stripe"].api_base_url or ""
     sandbox = Sandbox(overrides.removesuffix("/stripe"))
-    yield Stack(process, store, DagsterClient(settings.dagster_url), sandbox)
+    yield Stack(process, home, store, DagsterClient(settings.dagster_url), sandbox)
     store.close()
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 0
@@ -80,6 +84,41 @@ def test_a_job_that_nobody_launched_gets_its_run_from_the_sensor(stack: Stack) -
 
     run_id = stack.job(ref, job_id)["run_id"]
     wait_for(lambda: stack.dagster.run_status(run_id) == "SUCCESS", seconds=60)
+
+
+def test_two_runs_of_one_integration_go_one_after_the_other(stack: Stack) -> None:
+    ref = find_integration(stack.store, "globex--stripe")
+    request = SyncRequest(sync_type="FULL_SYNC", resources=["products", "subscriptions"])
+    jobs = [create_sync_job(stack.store, ref, request) for _ in range(2)]
+    runs = [stack.dagster.launch(stack.store, job_id) for job_id in jobs]
+
+    wait_for(lambda: all(stack.dagster.run_status(r or "") == "SUCCESS" for r in runs), seconds=120)
+
+    told = sorted((stack.job(ref, job_id) for job_id in jobs), key=lambda job: job["started_at"])
+    assert [job["status"] for job in told] == ["COMPLETED", "COMPLETED"]
+    assert told[0]["finished_at"] <= told[1]["started_at"]
+
+
+def test_no_secret_stands_in_any_table(stack: Stack) -> None:
+    clients = {account["client_secret"] for account in stack.sandbox.get("/sandbox/accounts")}
+    secrets = [text.encode() for text in secrets_of(stack.home) | clients]
+
+    for database in ("integrations", "integrations_dagster"):
+        for table, content in dumped(stack.store.url.set(database=database)):
+            assert not [s for s in secrets if s in content], (database, table)
+
+
+def dumped(url: URL) -> Iterator[tuple[str, bytes]]:
+    """Every table of a database as text, as its owner sees it."""
+    with psycopg.connect(url.set(drivername="postgresql").render_as_string(False)) as connection:
+        tables = connection.execute(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
+            "WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        assert len(tables) > 10
+        for (table,) in tables:
+            with connection.cursor().copy(f"COPY {table} TO STDOUT") as copy:
+                yield table, b"".join(copy)
 
 
 def test_a_schedule_fires(stack: Stack) -> None:
