@@ -84,7 +84,7 @@ def service_assets(connector: Connector) -> dg.AssetsDefinition:
         def report(name: str, counts: Counts) -> None:
             context.log.info("%s: %s records", name, counts.processed)
 
-        result = execute_sync_job(store, ref, job_id, run_id=context.run_id, on_progress=report)
+        result = execute_sync_job(store, ref, job_id, run_id=context.run.run_id, on_progress=report)
         for done in result.resources:
             resource = connector.resource(done.name)
             if done.status is JobStatus.COMPLETED and resource and done.name in chosen:
