@@ -58,9 +58,12 @@ def grouped(batches: Iterator[Batch]) -> Iterator[Batch]:
             if full or batch.begins is not None:
                 ready, group = group, None
                 yield ready
-    finally:
+    except Exception:
         if group is not None:
             yield group
+        raise
+    if group is not None:
+        yield group
 
 
 def _joined(first: Batch, second: Batch) -> Batch:
