@@ -1,5 +1,6 @@
 """What a data engineer can set on a run, and the sync job that a run carries out."""
 
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 from uuid import UUID
@@ -7,12 +8,14 @@ from uuid import UUID
 import dagster as dg
 from pydantic import Field
 
+from integrations_pipeline.connectors.base import Connector
 from integrations_pipeline.errors import RequestError
-from integrations_pipeline.oauth import IntegrationRef
+from integrations_pipeline.oauth import IntegrationRef, find_integration
 from integrations_pipeline.orchestration.names import JOB_TAG
 from integrations_pipeline.store import Store
+from integrations_pipeline.store.states import JobStatus
 from integrations_pipeline.sync import SyncRequest, create_sync_job
-from integrations_pipeline.sync.jobs import job_status
+from integrations_pipeline.sync.jobs import find_sync_job, request_of
 
 
 class SyncTypeChoice(Enum):
@@ -39,27 +42,44 @@ class SyncConfig(dg.Config):
     ids: list[str] = Field(default=[], description="Records to read, for SELECTIVE.")
 
 
+def integration_of_run(store: Store, connector: Connector, key: str) -> IntegrationRef:
+    """The integration that the run's partition names; the run fails where it fits nothing."""
+    try:
+        ref = find_integration(store, key)
+    except RequestError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+    if ref.connector.name != connector.name:
+        reason = f"{key} is an integration of {ref.connector.label}, not of {connector.label}."
+        raise dg.Failure(description=reason, allow_retries=False)
+    return ref
+
+
+def _configured(config: SyncConfig, run: dg.DagsterRun) -> SyncRequest:
+    return SyncRequest(
+        sync_type=config.sync_type.value,
+        fields=config.fields,
+        filters=config.filters,
+        ids=config.ids,
+        requested_by=run.tags.get("dagster/user"),
+    )
+
+
 def job_for_run(
     store: Store, ref: IntegrationRef, config: SyncConfig, chosen: list[str], run: dg.DagsterRun
 ) -> UUID | None:
     """The job that this run is to carry out: the one it was launched for, else a new one.
 
-    None: it was launched for a job that another run has carried out.
+    None: it was launched for a job that another run has carried out. A run that is executed again
+    asks for the same once more.
     """
     launched_for = run.tags.get(JOB_TAG)
-    if launched_for and job_status(store, ref, UUID(launched_for)) == "PENDING":
-        return UUID(launched_for)
-    if launched_for and run.parent_run_id is None:
+    job = find_sync_job(store, ref, UUID(launched_for)) if launched_for else None
+    if job is not None and job.status == JobStatus.PENDING:
+        return job.id
+    if job is not None and run.parent_run_id is None:
         return None
-    request = SyncRequest(
-        sync_type=config.sync_type.value,
-        resources=chosen,
-        fields=config.fields,
-        filters=config.filters,
-        ids=config.ids,
-        trigger="dagster",
-        requested_by=run.tags.get("dagster/user"),
-    )
+    asked = request_of(job) if job is not None else _configured(config, run)
+    request = replace(asked, resources=tuple(chosen), trigger="dagster", slot=None)
     try:
         return create_sync_job(store, ref, request)
     except RequestError as error:

@@ -7,16 +7,18 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.config import SyncConfig, job_for_run
+from assets.config import SyncConfig, integration_of_run, job_for_run
 from assets.evidence import CHECKS, check_results, column_schema, evidence
 from integrations_pipeline.connectors import CONNECTORS
 from integrations_pipeline.connectors.base import Connector, Resource
-from integrations_pipeline.oauth import find_integration, list_integrations, reference
-from integrations_pipeline.orchestration.names import job_name, partitions_name
+from integrations_pipeline.errors import ConflictError
+from integrations_pipeline.oauth import list_integrations, reference
+from integrations_pipeline.orchestration.names import JOB_TAG, job_name, partitions_name
 from integrations_pipeline.store import Store
 from integrations_pipeline.store.states import JobStatus
 from integrations_pipeline.store.warehouse import table_name
 from integrations_pipeline.sync import Counts, execute_sync_job
+from integrations_pipeline.sync.launching import end_pending_job
 from resources import DatabaseResource
 
 OWNER = "team:data"
@@ -74,7 +76,7 @@ def service_assets(connector: Connector) -> dg.AssetsDefinition:
         if not context.selected_asset_keys:
             yield from _checks_alone(context, connector, store)
             return
-        ref = find_integration(store, context.partition_key)
+        ref = integration_of_run(store, connector, context.partition_key)
         chosen = [key.path[-1] for key in context.selected_asset_keys]
         job_id = job_for_run(store, ref, config, chosen, context.run)
         if job_id is None:
@@ -84,7 +86,13 @@ def service_assets(connector: Connector) -> dg.AssetsDefinition:
         def report(name: str, counts: Counts) -> None:
             context.log.info("%s: %s records", name, counts.processed)
 
-        result = execute_sync_job(store, ref, job_id, run_id=context.run.run_id, on_progress=report)
+        run_id = context.run.run_id
+        try:
+            result = execute_sync_job(store, ref, job_id, run_id=run_id, on_progress=report)
+        except ConflictError as error:
+            if JOB_TAG not in context.run.tags:  # a job of this run alone must not begin later
+                end_pending_job(store, ref, job_id, JobStatus.CANCELLED, str(error))
+            raise dg.Failure(description=str(error), allow_retries=False) from error
         for done in result.resources:
             resource = connector.resource(done.name)
             if done.status is JobStatus.COMPLETED and resource and done.name in chosen:

@@ -3,6 +3,7 @@
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from integrations_pipeline.oauth import (
     list_integrations,
 )
 from integrations_pipeline.orchestration.launch import DagsterClient
-from integrations_pipeline.processes import Processes, answers, stop_on_signals
+from integrations_pipeline.processes import Processes, answers, only_one, stop_on_signals
 from integrations_pipeline.serving import watch
 from integrations_pipeline.settings import Settings, load_settings
 from integrations_pipeline.stack import Ports, environment, start_stack
@@ -52,8 +53,14 @@ def run_demo(settings: Settings, *, once: bool, as_json: bool, port: int) -> int
     """Show everything, on the ports from `port` on; returns the exit code."""
     stop_on_signals()
     console = Console(stderr=True)
-    began = time.monotonic()
     create_master_key(settings.data_folder / "master.key")
+    open_store(settings, CONNECTORS.values()).close()  # what is wrong shows before anything changes
+    with only_one(settings.data_folder / "demo.lock"):
+        return _run(settings, console, once=once, as_json=as_json, port=port)
+
+
+def _run(settings: Settings, console: Console, *, once: bool, as_json: bool, port: int) -> int:
+    began = time.monotonic()
     ports = Ports.choose(console.print, port, sandbox=True)
     settings = _point_at_sandbox(settings, ports)
     console.print(f"Data folder: {settings.data_folder}")
@@ -115,10 +122,16 @@ def _point_at_sandbox(settings: Settings, ports: Ports) -> Settings:
         "INTEGRATIONS_PUBLIC_URL": ports.public_url,
         "INTEGRATIONS_DAGSTER_URL": ports.dagster_url,
     }
-    lines = "".join(f"{name}={value}\n" for name, value in values.items())
-    (folder / "settings.env").write_text(lines)
+    _set_lines(folder / "settings.env", values)
     os.environ.update(values)
     return load_settings()
+
+
+def _set_lines(path: Path, values: dict[str, str]) -> None:
+    """Set variables in a settings file; its other lines stay."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    kept = [line for line in lines if line.partition("=")[0].strip() not in values]
+    path.write_text("\n".join([*kept, *(f"{k}={v}" for k, v in values.items())]) + "\n")
 
 
 def _start_sandbox(processes: Processes, settings: Settings, ports: Ports) -> None:

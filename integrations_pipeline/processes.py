@@ -1,21 +1,22 @@
 """Child processes: started in groups of their own, watched, stopped in reverse order."""
 
 import ctypes
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
 import requests
 
-from integrations_pipeline.errors import ConfigurationError
+from integrations_pipeline.errors import ConfigurationError, ConflictError
 
 PR_SET_PDEATHSIG = 1
 GRACE_SECONDS = 10.0
@@ -42,6 +43,24 @@ def stop_on_signals() -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
+
+
+@contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """Hold a lock file while the block runs; it is free again however the process ends.
+
+    Raises:
+        ConflictError: another process holds it.
+    """
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConflictError(
+                f"Another process serves from {path.parent} already.",
+                action="Stop it, or choose another folder with INTEGRATIONS_HOME.",
+            ) from error
+        yield
 
 
 class Processes:

@@ -7,11 +7,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from integrations_pipeline.connectors import CONNECTORS
+from integrations_pipeline.errors import ConflictError
 from integrations_pipeline.oauth import find_integration
 from integrations_pipeline.processes import Processes, stop_on_signals
 from integrations_pipeline.settings import Settings
 from integrations_pipeline.stack import Ports, environment, start_stack
 from integrations_pipeline.store import Store, open_store
+from integrations_pipeline.store.states import JobStatus
 from integrations_pipeline.sync import (
     Counts,
     JobResult,
@@ -19,6 +21,7 @@ from integrations_pipeline.sync import (
     create_sync_job,
     execute_sync_job,
 )
+from integrations_pipeline.sync.launching import end_pending_job
 
 
 def run_serve(settings: Settings, *, port: int) -> int:
@@ -64,7 +67,12 @@ def sync_here(store: Store, key: str, request: SyncRequest, *, console: Console)
         def show(name: str, counts: Counts) -> None:
             progress.update(tasks[name], completed=counts.processed)
 
-        result = execute_sync_job(store, ref, job_id, on_progress=show)
+        try:
+            result = execute_sync_job(store, ref, job_id, on_progress=show)
+        except ConflictError as error:
+            # what was refused here must not begin later by itself
+            end_pending_job(store, ref, job_id, JobStatus.CANCELLED, str(error))
+            raise
     if result.error:
         console.print(f"[red]Failed:[/red] {result.error}", soft_wrap=True, highlight=False)
     return told(key, result)

@@ -105,8 +105,10 @@ def load_settings() -> Settings:
 def _read_overrides(path: Path) -> dict[str, Override]:
     try:
         content: Any = yaml.safe_load(path.read_text()) or {}
+        if not isinstance(content, dict):
+            raise TypeError("it maps no services to addresses")
         return {str(name): Override.model_validate(value) for name, value in content.items()}
-    except (OSError, UnicodeError, yaml.YAMLError, AttributeError, ValidationError) as error:
+    except (OSError, UnicodeError, yaml.YAMLError, TypeError, ValidationError) as error:
         raise ConfigurationError(
             f"The overrides file {path} can't be used: {error}",
             action="Correct the file named by INTEGRATIONS_CONNECTOR_OVERRIDES, or unset it.",

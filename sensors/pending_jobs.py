@@ -6,7 +6,16 @@ from assets.services import SERVICE_JOBS, asset_key, partitions_of
 from integrations_pipeline.connectors import CONNECTORS
 from integrations_pipeline.oauth import list_integrations
 from integrations_pipeline.orchestration.names import JOB_TAG, job_name
-from integrations_pipeline.sync.launching import Launch, give_up_launching, take_launches
+from integrations_pipeline.store import Store
+from integrations_pipeline.store.states import JobStatus
+from integrations_pipeline.sync.launching import (
+    Launch,
+    end_pending_job,
+    keep_waiting,
+    launch_again,
+    overdue_launches,
+    take_launches,
+)
 from integrations_pipeline.sync.leases import end_dead_jobs
 from resources import DatabaseResource
 
@@ -21,6 +30,19 @@ def run_request(launch: Launch) -> dg.RunRequest:
         asset_selection=[asset_key(ref.connector, name) for name in launch.resources],
         tags={JOB_TAG: str(launch.job_id)},
     )
+
+
+def review(instance: dg.DagsterInstance, store: Store) -> None:
+    """Look after jobs whose run has not begun: it may wait, be cancelled, or be lost."""
+    for launch in overdue_launches(store):
+        runs = instance.get_runs(dg.RunsFilter(tags={JOB_TAG: str(launch.job_id)}), limit=1)
+        if runs and not runs[0].is_finished:
+            keep_waiting(store, launch)
+        elif runs and runs[0].status is dg.DagsterRunStatus.CANCELED:
+            reason = "Its run was cancelled in Dagster before it began."
+            end_pending_job(store, launch.ref, launch.job_id, JobStatus.CANCELLED, reason)
+        else:
+            launch_again(store, launch)
 
 
 def missing_partitions(
@@ -51,7 +73,8 @@ def pending_jobs(
     by_service: dict[str, list[str]] = {}
     for row in list_integrations(store):
         by_service.setdefault(row.type.lower(), []).append(row.key)
-    ended = end_dead_jobs(store) + give_up_launching(store)
+    ended = end_dead_jobs(store)
+    review(context.instance, store)
     launches = take_launches(store)
     skip = f"No job waits for a run; {ended} dead jobs ended." if not launches else None
     return dg.SensorResult(

@@ -22,6 +22,10 @@ class IntegrationType(StrEnum):
     ZENDESK = "ZENDESK"
 
 
+MAX_BODY_BYTES = 8 * 1024 * 1024
+"""Larger answers are refused, unless a listing says that its pages may be larger."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """Pages of records, walked by a paginator."""
@@ -35,6 +39,7 @@ class Listing:
     """Key of the record inside each row, where the row is only its carrier."""
     since_param: str = ""
     """Parameter that takes the lower bound, in unix seconds."""
+    max_body_bytes: int = MAX_BODY_BYTES
     reread: timedelta = timedelta(0)
     """How far before the last read an incremental walk begins."""
 
@@ -231,7 +236,6 @@ class Connector:
     """Path of that value, where it is in the body."""
     retry_header: str = ""
     """Header by which the service says `true` or `false` to trying again."""
-    max_body_bytes: int = 8 * 1024 * 1024
 
     def resource(self, name: str) -> Resource | None:
         """The resource of that name."""

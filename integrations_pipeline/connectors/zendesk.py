@@ -28,6 +28,7 @@ from integrations_pipeline.connectors.paging import CursorPages, ExportPages, Ti
 
 API = "/api/v2"
 DOCS = "https://developer.zendesk.com/api-reference/ticketing"
+EXPORT_BYTES = 64 * 1024 * 1024  # a page of 1,000 tickets with long descriptions
 EXPORT = ExportPages("start_time", "cursor", "after_cursor", "end_of_stream")
 METRICS = {"include": "metric_sets"}
 
@@ -44,6 +45,7 @@ TICKETS = Resource(
         records_at="tickets",
         paginator=EXPORT,
         params={"per_page": "1000"},
+        max_body_bytes=EXPORT_BYTES,
     ),
     deleted=Deleted("status", "deleted"),
     absent_is_deleted=False,
@@ -85,6 +87,7 @@ TICKET_METRICS = Resource(
         record_at="metric_set",
         paginator=EXPORT,
         params={"per_page": "1000", **METRICS},
+        max_body_bytes=EXPORT_BYTES,
     ),
     deleted=Deleted("status", "deleted"),
     absent_is_deleted=False,
@@ -125,6 +128,7 @@ USERS = Resource(
         records_at="users",
         paginator=EXPORT,
         params={"per_page": "1000"},
+        max_body_bytes=EXPORT_BYTES,
     ),
     deleted=Deleted("active", value=False),
     absent_is_deleted=False,
@@ -157,6 +161,7 @@ ORGANIZATIONS = Resource(
         records_at="organizations",
         paginator=TimeExportPages("start_time", "end_time", "end_of_stream", 1000),
         params={"per_page": "1000"},
+        max_body_bytes=EXPORT_BYTES,
     ),
     deleted=Deleted("deleted_at"),
     absent_is_deleted=False,
@@ -231,5 +236,4 @@ ZENDESK = Connector(
         ErrorRule(409, Reaction.RETRY),
     ),
     message_at=("description", "error_description", "error.message", "errors.0.detail", "error"),
-    max_body_bytes=64 * 1024 * 1024,  # a page of 1,000 tickets with long descriptions
 )

@@ -61,7 +61,8 @@ def check_settings(connector: Connector, account_settings: Mapping[str, Any]) ->
 
 
 def _require_https(connector: Connector, endpoints: Endpoints) -> None:
-    addresses = (endpoints.authorize_url, endpoints.token_url, endpoints.api_base_url)
+    addresses = [endpoints.authorize_url, endpoints.token_url, endpoints.api_base_url]
+    addresses += [endpoints.revoke_url] if endpoints.revoke_url else []
     if not endpoints.allow_private and any(not url.startswith("https://") for url in addresses):
         raise ConfigurationError(
             f"An address of {connector.label} is not https.",

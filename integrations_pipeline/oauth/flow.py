@@ -124,7 +124,13 @@ def _take_state(store: Store, state: str, session_id: str) -> _Begun:
 def _remember_account(store: Store, ref: IntegrationRef, token: TokenSet) -> None:
     with store.tenant(ref.tenant_id) as session:
         row = session.get_one(Integration, (ref.tenant_id, ref.id))
-        row.account_id = token.account_id or "/".join(str(v) for v in row.settings.values())
+        account = token.account_id or "/".join(str(v) for v in row.settings.values())
+        if row.account_id is not None and row.account_id != account:
+            raise BadStateError(
+                f"{ref.key} holds the records of account {row.account_id}, and this is {account}.",
+                action="Connect that account again, or add another integration for this one.",
+            )
+        row.account_id = account
 
 
 def _digest(text: str) -> bytes:

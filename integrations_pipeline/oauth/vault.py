@@ -111,20 +111,26 @@ def mark_broken(store: Store, ref: IntegrationRef, reason: str) -> None:
         _set_status(session, ref, IntegrationStatus.ERROR, reason)
 
 
-def end_connection(store: Store, ref: IntegrationRef, reason: str) -> None:
-    """Let the credentials be dead: no further try until a person connects again."""
+def end_connection(store: Store, ref: IntegrationRef, row: OAuthToken, reason: str) -> bool:
+    """Let these credentials be dead: no further try until a person connects again.
+
+    False: others have taken their place in the meantime; nothing was changed.
+    """
     with store.tenant(ref.tenant_id) as session:
-        session.execute(
+        ended = session.execute(
             update(OAuthToken)
-            .where(*_of(ref))
+            .where(*_of(ref), OAuthToken.version == row.version)
             .values(
                 refresh_token=None,
                 refresh_holder=None,
                 refresh_started_at=None,
                 version=OAuthToken.version + 1,
             )
-        )
-        _set_status(session, ref, IntegrationStatus.ERROR, reason)
+            .returning(OAuthToken.version)
+        ).first()
+        if ended is not None:
+            _set_status(session, ref, IntegrationStatus.ERROR, reason)
+    return ended is not None
 
 
 def _read(store: Store, ref: IntegrationRef) -> OAuthToken:
@@ -227,11 +233,12 @@ def _after_refusal(
     store: Store, ref: IntegrationRef, row: OAuthToken, error: ConnectAgainError
 ) -> str:
     """Another process may have won the race; if none did, the connection is over."""
+    if end_connection(store, ref, row, str(error)):
+        raise error
     now = _read(store, ref)
-    if now.version != row.version and (now.refresh_token is not None or _is_alive(now)):
-        return _open(store, ref, now, "access_token")
-    end_connection(store, ref, str(error))
-    raise error
+    if now.refresh_token is None and not _is_alive(now):
+        raise error
+    return _open(store, ref, now, "access_token")
 
 
 def _last_token(

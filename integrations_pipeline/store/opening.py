@@ -32,8 +32,13 @@ def open_store(settings: Settings, connectors: Iterable[Connector]) -> Store:
         ConfigurationError: the server can't be reached or refuses what is needed.
     """
     master = crypto.read_master_key(settings)
-    url = database_url(settings)
     connectors = list(connectors)
+    if strange := set(settings.overrides) - {connector.name for connector in connectors}:
+        raise ConfigurationError(
+            f"The overrides file names unknown services: {', '.join(sorted(strange))}.",
+            action=f"Known: {', '.join(connector.name for connector in connectors)}.",
+        )
+    url = database_url(settings)
     admin = create_engine(url, poolclass=NullPool)
     try:
         with admin.connect() as connection:

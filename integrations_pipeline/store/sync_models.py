@@ -117,4 +117,5 @@ class SeenRecord(Base):
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     integration_id: Mapped[UUID] = mapped_column(primary_key=True)
     resource: Mapped[str] = mapped_column(primary_key=True)
+    scope: Mapped[str] = mapped_column(primary_key=True, server_default=text("''"))
     record_id: Mapped[str] = mapped_column(primary_key=True)

@@ -79,11 +79,15 @@ def _joined(first: Batch, second: Batch) -> Batch:
 
 def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
     """The same batches, each fetched while the one before is loaded."""
-    with ThreadPoolExecutor(1) as pool:
+    pool = ThreadPoolExecutor(1)
+    try:
         coming = pool.submit(next, batches, None)
         while (batch := coming.result()) is not None:
             coming = pool.submit(next, batches, None)
             yield batch
+    finally:
+        # whoever stops listening does not wait for what is being fetched
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 @dataclass(frozen=True, slots=True)

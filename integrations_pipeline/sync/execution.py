@@ -167,7 +167,7 @@ class _Run:
         self, resource: Resource, mode: str, cursor: Any, progress: Any
     ) -> Iterator[Batch]:
         terms = parse_filters(resource, self._request.filters)
-        fields = service_fields(self._ref, resource, self._client, self._request.fields, terms)
+        fields = service_fields(resource, self._client, self._request.fields, terms)
         wanted = Wanted(
             mode=mode,
             fields=fields,
@@ -194,6 +194,7 @@ class _Run:
             fence=self._claim.fence,
             scope=self._scope,
             moves_checkpoint=mode != "selective",
+            narrowed=bool(self._request.fields),
         )
         return Loader(self._store, self._ref.connector, resource, target)
 

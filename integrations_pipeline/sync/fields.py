@@ -4,14 +4,12 @@ from collections.abc import Sequence
 
 from integrations_pipeline.connectors.base import FilterTerm, Resource
 from integrations_pipeline.connectors.paging import dig
-from integrations_pipeline.oauth.accounts import IntegrationRef
 from integrations_pipeline.sync.jobs import check_fields
 from integrations_pipeline.sync.walking import rows_of
 from integrations_pipeline.transport.client import ServiceClient
 
 
 def service_fields(
-    ref: IntegrationRef,
     resource: Resource,
     client: ServiceClient,
     asked: Sequence[str],
@@ -28,7 +26,7 @@ def service_fields(
         page = client.get(resource.catalog.path)
         rows = rows_of(page, resource.catalog.records_at, resource.catalog.path)
         known = [str(dig(row, resource.catalog.name_at)) for row in rows]
-        check_fields(ref, resource, asked, known=known)
+        check_fields(resource, asked, known=known)
     if not resource.fields_param:
         return tuple(asked)
     return _under(resource, asked, terms)

@@ -54,6 +54,8 @@ def check_request(ref: IntegrationRef, request: SyncRequest) -> tuple[str, ...]:
         )
     if request.direction != Direction.PULL:
         raise RequestError(f"{ref.key}: direction {request.direction!r} is not known; use pull.")
+    if request.ids and request.sync_type != SyncType.SELECTIVE:
+        raise RequestError(f"{ref.key}: ids are for a SELECTIVE sync; this is {request.sync_type}.")
     names = _known_resources(ref, request.resources)
     for name in names:
         _check_resource(ref, name, request)
@@ -209,22 +211,20 @@ def _check_resource(ref: IntegrationRef, name: str, request: SyncRequest) -> Non
         return
     try:
         parse_filters(resource, request.filters)
+        if resource.catalog is None:
+            check_fields(resource, request.fields, known=())
     except RequestError as error:
         raise RequestError(f"{ref.key}: {error}") from error
-    if resource.catalog is None:
-        check_fields(ref, resource, request.fields, known=())
     if request.ids and resource.lookup is None:
         raise RequestError(f"{ref.key}: {name} can't be read by id.")
 
 
-def check_fields(
-    ref: IntegrationRef, resource: Resource, fields: Sequence[str], *, known: Sequence[str]
-) -> None:
+def check_fields(resource: Resource, fields: Sequence[str], *, known: Sequence[str]) -> None:
     """Refuse fields that are neither a column nor `known` to the service."""
     columns = [column.name for column in resource.columns]
     if unknown := [name for name in fields if name not in columns and name not in known]:
         raise RequestError(
-            f"{ref.key}: {resource.name} has no field {', '.join(unknown)}.",
+            f"{resource.name} has no field {', '.join(unknown)}.",
             action=f"Columns: {', '.join(columns)}.",
         )
 
@@ -263,8 +263,8 @@ def _part_told(part: ResourceSync) -> dict[str, Any]:
     return {**told, "status": part.status, "mode": part.mode, "error": part.error}
 
 
-def job_status(store: Store, ref: IntegrationRef, job_id: UUID) -> str | None:
-    """The job's status, or None where the integration has no such job."""
+def find_sync_job(store: Store, ref: IntegrationRef, job_id: UUID) -> IntegrationSyncJob | None:
+    """The integration's job with this id, if there is one."""
     with store.tenant(ref.tenant_id) as session:
         job = session.get(IntegrationSyncJob, (ref.tenant_id, job_id))
-    return job.status if job is not None and job.integration_id == ref.id else None
+    return job if job is not None and job.integration_id == ref.id else None

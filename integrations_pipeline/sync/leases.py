@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -21,10 +21,11 @@ from integrations_pipeline.oauth.accounts import IntegrationRef
 from integrations_pipeline.store import Store
 from integrations_pipeline.store.models import Integration
 from integrations_pipeline.store.states import IntegrationStatus, JobStatus
-from integrations_pipeline.store.sync_models import IntegrationSyncJob
+from integrations_pipeline.store.sync_models import IntegrationSyncJob, ResourceSync
 from integrations_pipeline.sync.jobs import SyncRequest, request_of
 from integrations_pipeline.transport.client import ServiceClient, Usage
 
+CLOCK_STEP_SECONDS = 60.0
 DIED = "The run stopped reporting; what it committed is kept, and the next sync goes on from there."
 
 
@@ -51,20 +52,21 @@ def claim_sync_job(
     """
     with store.tenant(ref.tenant_id) as session:
         # Whoever claims a job of this integration waits here for the others.
-        owner = session.get_one(Integration, (ref.tenant_id, ref.id), with_for_update=True)
+        owner = _locked_integration(session, ref.tenant_id, ref.id)
         job = session.get(IntegrationSyncJob, (ref.tenant_id, job_id))
         if job is None or job.integration_id != ref.id:
             raise RequestError(f"{ref.key}: there is no sync job {job_id}.")
         if job.status != JobStatus.PENDING:
             raise ConflictError(f"{ref.key}: the sync job {job_id} is {job.status} already.")
-        _end_dead_job(session, ref)
+        _end_dead_job(session, owner)
         job.status = JobStatus.RUNNING
         job.run_id = run_id or job.run_id
         job.holder = process_identity()
         job.fence += 1
         job.started_at = func.now()
-        job.lease_until = func.now() + _lease(store)
-        owner.status, owner.status_reason = IntegrationStatus.SYNCING, None
+        job.lease_until = func.clock_timestamp() + _lease(store)
+        if owner.status in {IntegrationStatus.ACTIVE, IntegrationStatus.ERROR}:
+            owner.status, owner.status_reason = IntegrationStatus.SYNCING, None
         session.flush()
         return Claim(ref, job_id, job.fence, request_of(job))
 
@@ -79,7 +81,7 @@ def renew_lease(store: Store, claim: Claim, usage: Usage) -> None:
         renewed = session.execute(
             update(IntegrationSyncJob)
             .where(*_held(claim))
-            .values(lease_until=func.now() + _lease(store), **_used(usage))
+            .values(lease_until=func.clock_timestamp() + _lease(store), **_used(usage))
             .returning(IntegrationSyncJob.id)
         ).first()
     if renewed is None:
@@ -91,6 +93,7 @@ def finish_sync_job(
 ) -> None:
     """End the job; nothing happens when it is not ours any more."""
     with store.tenant(claim.ref.tenant_id) as session:
+        owner = _locked_integration(session, claim.ref.tenant_id, claim.ref.id)
         ended = session.execute(
             update(IntegrationSyncJob)
             .where(*_held(claim))
@@ -104,7 +107,8 @@ def finish_sync_job(
             .returning(IntegrationSyncJob.id)
         ).first()
         if ended is not None:
-            _settle_integration(session, claim.ref, synced=status is JobStatus.COMPLETED)
+            end_parts(session, claim.ref.tenant_id, claim.job_id, status, error)
+            _settle(owner, synced=status is JobStatus.COMPLETED)
 
 
 @contextmanager
@@ -138,59 +142,75 @@ def process_identity() -> str:
     return f"{socket.gethostname()}/{pid}/{psutil.Process(pid).create_time():.2f}"
 
 
-def is_dead(job: IntegrationSyncJob) -> bool:
-    """Whether a RUNNING job's run is gone: its lease ran out, or its process here has ended."""
-    if job.lease_until is None or job.lease_until < datetime.now(UTC):
+def is_dead(session: Session, job: IntegrationSyncJob) -> bool:
+    """Whether a RUNNING job's run is gone: its lease ran out, or its process here has ended.
+
+    The lease is judged by the database's clock, which also wrote it.
+    """
+    now = session.scalars(select(func.clock_timestamp())).one()
+    if job.lease_until is None or job.lease_until < now:
         return True
     host, _, rest = (job.holder or "").partition("/")
     pid, _, started = rest.partition("/")
     if host != socket.gethostname() or not pid.isdigit():
         return False
     try:
-        return f"{psutil.Process(int(pid)).create_time():.2f}" != started
+        # the start is reckoned from the clock, which may have been set since
+        return abs(psutil.Process(int(pid)).create_time() - float(started)) > CLOCK_STEP_SECONDS
     except psutil.NoSuchProcess:
         return True
+    except ValueError:
+        return False
 
 
 def end_dead_jobs(store: Store) -> int:
     """Fail all RUNNING jobs whose run is gone; returns how many."""
     running = select(IntegrationSyncJob).where(IntegrationSyncJob.status == JobStatus.RUNNING)
-    living = running.with_for_update(skip_locked=True)  # one that is locked is being written for
     with store.system() as session:
-        dead = [job for job in session.scalars(living).all() if is_dead(job)]
-        for job in dead:
-            _bury(session, job)
-    return len(dead)
+        suspects = [job for job in session.scalars(running) if is_dead(session, job)]
+    return sum(_end_if_dead(store, job) for job in suspects)
 
 
-def _end_dead_job(session: Session, ref: IntegrationRef) -> None:
+def _end_if_dead(store: Store, suspect: IntegrationSyncJob) -> bool:
+    """Look again under the locks, in the order that all take them."""
+    with store.tenant(suspect.tenant_id) as session:
+        owner = _locked_integration(session, suspect.tenant_id, suspect.integration_id)
+        job = session.get_one(
+            IntegrationSyncJob, (suspect.tenant_id, suspect.id), with_for_update=True
+        )
+        dead = job.status == JobStatus.RUNNING and is_dead(session, job)
+        if dead:
+            _bury(session, owner, job)
+    return dead
+
+
+def _end_dead_job(session: Session, owner: Integration) -> None:
     """Make room for a new run of the integration, unless another one is alive."""
     job = session.scalar(
         select(IntegrationSyncJob)
         .where(
-            IntegrationSyncJob.tenant_id == ref.tenant_id,
-            IntegrationSyncJob.integration_id == ref.id,
+            IntegrationSyncJob.tenant_id == owner.tenant_id,
+            IntegrationSyncJob.integration_id == owner.id,
             IntegrationSyncJob.status == JobStatus.RUNNING,
         )
         .with_for_update()
     )
     if job is None:
         return
-    if not is_dead(job):
+    if not is_dead(session, job):
         raise ConflictError(
-            f"{ref.key}: a sync is running already (job {job.id}).",
+            f"{owner.key}: a sync is running already (job {job.id}).",
             action="Wait until it has finished.",
         )
-    _bury(session, job)
+    _bury(session, owner, job)
 
 
-def _bury(session: Session, job: IntegrationSyncJob) -> None:
+def _bury(session: Session, owner: Integration, job: IntegrationSyncJob) -> None:
     job.status, job.error = JobStatus.FAILED, DIED
     job.fence += 1  # should the run be alive after all, it can't write any more
     job.lease_until, job.finished_at = None, func.now()
-    owner = session.get_one(Integration, (job.tenant_id, job.integration_id))
-    if owner.status == IntegrationStatus.SYNCING:
-        owner.status = IntegrationStatus.ACTIVE
+    end_parts(session, job.tenant_id, job.id, JobStatus.FAILED, DIED)
+    _settle(owner, synced=False)
     session.flush()
 
 
@@ -215,10 +235,33 @@ def _used(usage: Usage) -> dict[str, Any]:
     }
 
 
-def _settle_integration(session: Session, ref: IntegrationRef, *, synced: bool) -> None:
+def _settle(owner: Integration, *, synced: bool) -> None:
     """Back from SYNCING; an ERROR that arose meanwhile stays."""
-    owner = session.get_one(Integration, (ref.tenant_id, ref.id))
     if owner.status == IntegrationStatus.SYNCING:
         owner.status = IntegrationStatus.ACTIVE
     if synced:
         owner.last_sync_at = func.now()
+
+
+def _locked_integration(session: Session, tenant_id: UUID, integration_id: UUID) -> Integration:
+    """The integration, locked before any of its jobs: one order for all, so that none deadlock.
+
+    Rows that refer to it can still be written meanwhile.
+    """
+    key = (tenant_id, integration_id)
+    return session.get_one(Integration, key, with_for_update={"key_share": True})
+
+
+def end_parts(
+    session: Session, tenant_id: UUID, job_id: UUID, status: JobStatus, error: str | None
+) -> None:
+    """End the parts of an ended job that were not ended themselves."""
+    session.execute(
+        update(ResourceSync)
+        .where(
+            ResourceSync.tenant_id == tenant_id,
+            ResourceSync.job_id == job_id,
+            ResourceSync.status.in_([JobStatus.PENDING, JobStatus.RUNNING]),
+        )
+        .values(status=status, error=error, finished_at=func.now())
+    )

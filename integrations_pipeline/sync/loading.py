@@ -51,6 +51,8 @@ class Target:
     scope: str
     """The checkpoint's scope: empty, or a digest of fields and filters."""
     moves_checkpoint: bool
+    narrowed: bool = False
+    """Whether the records lack fields: the next sync of all fields must then read all of them."""
 
 
 class Loader:
@@ -209,6 +211,8 @@ class Loader:
                 text(_CHECKPOINT),
                 {**self._names, "cursor": _json(batch.cursor), "progress": _json(batch.progress)},
             )
+        if self._target.narrowed:
+            connection.execute(text(_FORGET_WHOLE), self._names)
 
     def _add(self, connection: Connection, counts: Counts, pages: int) -> None:
         connection.execute(
@@ -246,10 +250,10 @@ def _json(value: dict[str, Any] | None) -> str | None:
 
 
 _SEEN = """FROM integrations.seen_record WHERE tenant_id = :tenant
-    AND integration_id = :integration AND resource = :resource"""
+    AND integration_id = :integration AND resource = :resource AND scope = :scope"""
 _NOTE_SEEN = """
-    INSERT INTO integrations.seen_record (tenant_id, integration_id, resource, record_id)
-    SELECT :tenant, :integration, :resource, id FROM stage ON CONFLICT DO NOTHING
+    INSERT INTO integrations.seen_record (tenant_id, integration_id, resource, scope, record_id)
+    SELECT :tenant, :integration, :resource, :scope, id FROM stage ON CONFLICT DO NOTHING
 """
 _TOMBSTONE = """
     UPDATE {table} AS row SET deleted_at = now(), synced_at = now(), job_id = :job
@@ -264,6 +268,11 @@ _CHECKPOINT = """
         cursor = COALESCE(EXCLUDED.cursor, mark.cursor),
         progress = EXCLUDED.progress,
         updated_at = now()
+"""
+_FORGET_WHOLE = """
+    UPDATE integrations.checkpoint SET cursor = NULL, progress = NULL
+    WHERE tenant_id = :tenant AND integration_id = :integration AND resource = :resource
+        AND scope = '' AND (cursor IS NOT NULL OR progress IS NOT NULL)
 """
 _COUNTERS = """
     UPDATE integrations.resource_sync SET

@@ -5,6 +5,7 @@ Each batch says what is true once it is loaded: where a full read goes on after 
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -108,7 +109,8 @@ class ResourceReading:
         cursor = self._next_cursor(position, progress["began"])
         if resumed and self._resource.changes is not None:
             # what was read before the crash may have changed since
-            yield from self._changed(cursor)
+            for batch in self._changed(cursor):
+                yield replace(batch, cursor=None, progress=progress)
         yield Batch(pages=0, cursor=cursor, complete=whole)
 
     def _searches(self) -> bool:
@@ -263,14 +265,15 @@ class ResourceReading:
         return list(self._reader.changes(page.rows, listing.record_at))
 
     def _check_not_future(self, cursor: dict[str, Any]) -> None:
-        moment = cursor.get("since") or (cursor.get("position") or {}).get("time")
-        if moment is None:
-            return
-        if moment_of(moment) > self._began + SKEW:
-            raise RequestError(
-                f"The checkpoint lies in the future ({moment_of(moment):%Y-%m-%d %H:%M} UTC).",
-                action="Run a FULL_SYNC of this resource to set it right.",
-            )
+        remedy = "Run a FULL_SYNC of this resource to set it right."
+        try:
+            since = cursor.get("since") or (cursor.get("position") or {}).get("time")
+            moment = None if since is None else moment_of(since)
+        except (AttributeError, ValueError, OverflowError, OSError) as error:
+            raise RequestError("The checkpoint makes no sense.", action=remedy) from error
+        if moment is not None and moment > self._began + SKEW:
+            told = f"The checkpoint lies in the future ({moment:%Y-%m-%d %H:%M} UTC)."
+            raise RequestError(told, action=remedy)
 
     def _is_forgotten(self, cursor: dict[str, Any]) -> bool:
         changes = self._resource.changes

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from integrations_pipeline.connectors.base import Resource
 from integrations_pipeline.oauth.accounts import IntegrationRef
@@ -60,10 +60,13 @@ def preview(
 def stale_integrations(
     store: Store, type_name: str, resource: str, older_than: timedelta
 ) -> dict[str, datetime]:
-    """Live integrations whose resource was not read for so long, with the last time."""
+    """Live integrations whose resource was not read for so long, with the last time.
+
+    One that was never read counts from the day it was made.
+    """
     live = [IntegrationStatus.ACTIVE, IntegrationStatus.SYNCING, IntegrationStatus.ERROR]
     query = (
-        select(Integration.key, Checkpoint.updated_at)
+        select(Integration.key, func.coalesce(Checkpoint.updated_at, Integration.created_at))
         .outerjoin(
             Checkpoint,
             (Checkpoint.integration_id == Integration.id)
@@ -76,7 +79,7 @@ def stale_integrations(
     border = datetime.now(UTC) - older_than
     with store.system() as session:
         found = session.execute(query).all()
-    return {key: read for key, read in found if read is not None and read < border}
+    return {key: read for key, read in found if read < border}
 
 
 def _shown(value: Any, *, masked: bool) -> str:

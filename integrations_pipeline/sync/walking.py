@@ -70,7 +70,7 @@ def walk(
     position, trail = start, Trail(max_pages)
     while True:
         asked = {**listing.params, **(params or {}), **paginator.params(position)}
-        page = client.get(listing.path, asked)
+        page = client.get(listing.path, asked, max_bytes=listing.max_body_bytes)
         rows = rows_of(page, listing.records_at, listing.path)
         following = paginator.after(position, page)
         ended = paginator.ended(page, rows)

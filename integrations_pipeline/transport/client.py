@@ -13,7 +13,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_bef
 from tenacity.wait import wait_random_exponential
 
 from integrations_pipeline.connectors.access import Reaction
-from integrations_pipeline.connectors.base import Connector
+from integrations_pipeline.connectors.base import MAX_BODY_BYTES, Connector
 from integrations_pipeline.errors import (
     AnswerError,
     FenceLostError,
@@ -63,6 +63,15 @@ class Usage:
             self.waited_seconds += waited_seconds
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    path: str
+    params: Mapping[str, Any]
+    body: Mapping[str, Any] | None
+    max_bytes: int
+
+
 class ServiceClient:
     """Requests to one account: bearer token, pacing, bounded retries, bounded bodies."""
 
@@ -88,9 +97,15 @@ class ServiceClient:
         self._timeout = timeout
         self._retry_seconds = retry_seconds
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        max_bytes: int = MAX_BODY_BYTES,
+    ) -> dict[str, Any]:
         """The JSON object at a path of the API."""
-        return self.request("GET", path, params=params)
+        return self.request("GET", path, params=params, max_bytes=max_bytes)
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """The JSON object that answers a reading POST, such as a search."""
@@ -103,6 +118,7 @@ class ServiceClient:
         *,
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
+        max_bytes: int = MAX_BODY_BYTES,
     ) -> dict[str, Any]:
         """Send a request that is safe to repeat, and repeat it while that may help.
 
@@ -117,7 +133,8 @@ class ServiceClient:
             sleep=self.wait,
             reraise=True,
         )
-        return retrying(self._authorized, method, path, params or {}, body)
+        request = _Request(method, path, params or {}, body, max_bytes)
+        return retrying(self._authorized, request)
 
     def authorize(self) -> None:
         """Make sure that there is a token, before anything is asked of the service.
@@ -137,45 +154,36 @@ class ServiceClient:
         """Close the connections."""
         self._session.close()
 
-    def _authorized(
-        self, method: str, path: str, params: Mapping[str, Any], body: Mapping[str, Any] | None
-    ) -> dict[str, Any]:
+    def _authorized(self, request: "_Request") -> dict[str, Any]:
         """One request, and once more with another token when the first is refused."""
         token = self._tokens.token()
         try:
-            return self._send(method, path, params, body, token)
+            return self._send(request, token)
         except _TokenRefused:
             token = self._tokens.renew(token)
         try:
-            return self._send(method, path, params, body, token)
+            return self._send(request, token)
         except _TokenRefused as refusal:
             raise refusal.reason from None
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, Any],
-        body: Mapping[str, Any] | None,
-        token: str,
-    ) -> dict[str, Any]:
+    def _send(self, request: "_Request", token: str) -> dict[str, Any]:
         if self.stop.is_set():
             raise FenceLostError("The job was stopped.")
-        self._pacer.admit(path, self.wait)
+        self._pacer.admit(request.path, self.wait)
         self.usage.add(calls=1)
-        where = f"{method} {path}"
+        where = f"{request.method} {request.path}"
         try:
             with self._session.request(
-                method,
-                self.base_url + path,
-                params=params,
-                data=None if body is None else orjson.dumps(body),
-                headers=self._headers(token, body is not None),
+                request.method,
+                self.base_url + request.path,
+                params=request.params,
+                data=None if request.body is None else orjson.dumps(request.body),
+                headers=self._headers(token, request.body is not None),
                 timeout=(10.0, self._timeout),
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                raw = self._read(response, where)
+                raw = self._read(response, where, request.max_bytes)
         except requests.RequestException as error:
             kind = type(error).__name__
             raise TransientError(
@@ -191,15 +199,15 @@ class ServiceClient:
         }
         return {**headers, "Content-Type": "application/json"} if has_body else headers
 
-    def _read(self, response: requests.Response, where: str) -> bytes:
+    def _read(self, response: requests.Response, where: str, max_bytes: int) -> bytes:
         """The body, counted while it streams: a length header proves nothing."""
         deadline = time.monotonic() + self._timeout * 5
         chunks: list[bytes] = []
         size = 0
         for chunk in response.iter_content(CHUNK):
             size += len(chunk)
-            if size > self.connector.max_body_bytes:
-                limit = self.connector.max_body_bytes // (1024 * 1024)
+            if size > max_bytes:
+                limit = max_bytes // (1024 * 1024)
                 raise AnswerError(
                     f"{self.connector.label} sent more than {limit} MiB in answer to {where}."
                 )

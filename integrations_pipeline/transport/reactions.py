@@ -1,5 +1,6 @@
 """From an answer that is no success to the error that says what to do about it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -109,9 +110,14 @@ def _explain(
 
 def _request_id(connector: Connector, headers: Mapping[str, str], body: Any) -> str:
     if connector.request_id_header:
-        return headers.get(connector.request_id_header, "")[:80]
+        return _plain(headers.get(connector.request_id_header, ""))
     found = dig(body, connector.request_id_at) if connector.request_id_at else None
-    return str(found or "")[:80]
+    return _plain(str(found or ""))
+
+
+def _plain(request_id: str) -> str:
+    """What an identifier can be; the text comes from outside and goes into logs."""
+    return re.sub(r"[^\w.:-]", "", request_id, flags=re.ASCII)[:80]
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

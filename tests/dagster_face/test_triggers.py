@@ -92,6 +92,40 @@ def test_a_job_whose_runs_never_begin_is_given_up(store, sandbox, tenant_id, dat
     assert not [r for r in result.run_requests if r.tags[JOB_TAG] == job["id"]]
 
 
+def test_a_job_whose_run_waits_in_the_queue_is_left_alone(
+    store, sandbox, tenant_id, database
+) -> None:
+    ref = connect(store, sandbox, tenant_id, "stripe")
+    job_id = create_sync_job(store, ref, SyncRequest(resources=["products"]))
+    instance = dg.DagsterInstance.ephemeral()
+    tick(database, instance)
+    tags = {JOB_TAG: str(job_id)}
+    run = instance.create_run_for_job(defs.resolve_job_def("sync_stripe"), tags=tags)
+    with store.tenant(tenant_id) as session:
+        session.execute(
+            text(
+                "UPDATE integrations.integration_sync_job "
+                "SET launches = 5, launched_at = now() - interval '2 minutes'"
+            )
+        )
+
+    waiting = tick(database, instance)
+    still = get_sync_job_history(store, ref)[0]["status"]
+    instance.report_run_canceled(run)
+    with store.tenant(tenant_id) as session:
+        session.execute(
+            text(
+                "UPDATE integrations.integration_sync_job "
+                "SET launched_at = now() - interval '2 minutes'"
+            )
+        )
+    tick(database, instance)
+
+    assert not [r for r in waiting.run_requests if r.tags[JOB_TAG] == str(job_id)]
+    assert still == "PENDING"
+    assert get_sync_job_history(store, ref)[0]["status"] == "CANCELLED"
+
+
 def test_a_due_integration_becomes_one_scheduled_job(store, sandbox, tenant_id, database) -> None:
     ref = connect(store, sandbox, tenant_id, "stripe")
     due = set_schedule(store, ref, "*/5 * * * *")

@@ -8,7 +8,12 @@ import pytest
 from integrations_pipeline.errors import RequestError
 from integrations_pipeline.oauth import create_integration, create_tenant
 from integrations_pipeline.sync import SyncRequest, create_sync_job, get_sync_job_history
-from integrations_pipeline.sync.launching import note_run, take_launches
+from integrations_pipeline.sync.launching import (
+    launch_again,
+    note_run,
+    overdue_launches,
+    take_launches,
+)
 from integrations_pipeline.sync.scheduling import dispatch_due, set_schedule
 from tests.integration.support import at_once, integration_row, run_sql
 
@@ -187,6 +192,9 @@ def test_a_job_is_launched_once_and_again_when_it_still_waits(store, ref) -> Non
         "SET launched_at = now() - interval '2 minutes' WHERE id = :id",
         id=job_id,
     )
+    assert launches_of(store, ref) == []
+    (overdue,) = [one for one in overdue_launches(store) if one.job_id == job_id]
+    launch_again(store, overdue)
     assert [launch.attempt for launch in launches_of(store, ref)] == [2]
 
 

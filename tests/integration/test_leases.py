@@ -15,7 +15,7 @@ from integrations_pipeline.oauth import create_integration, create_tenant
 from integrations_pipeline.store.states import JobStatus
 from integrations_pipeline.store.sync_models import IntegrationSyncJob
 from integrations_pipeline.sync import SyncRequest, create_sync_job
-from integrations_pipeline.sync.jobs import job_status
+from integrations_pipeline.sync.jobs import find_sync_job
 from integrations_pipeline.sync.leases import (
     claim_sync_job,
     end_dead_jobs,
@@ -33,7 +33,9 @@ from tests.integration.support import at_once, integration_row, one_row, run_sql
 
 @pytest.fixture
 def ref(store, tenant_id):
-    return create_integration(store, tenant_id, "stripe", "s", client_id="c", client_secret="s")
+    made = create_integration(store, tenant_id, "stripe", "s", client_id="c", client_secret="s")
+    run_sql(store, "UPDATE integrations.integration SET status = 'ACTIVE' WHERE id = :i", i=made.id)
+    return made
 
 
 def job_of(store, ref, **request):
@@ -119,7 +121,9 @@ def test_a_job_of_a_sister_integration_is_not_claimed(store, ref, tenant_id) -> 
 
     with pytest.raises(RequestError):
         claim_sync_job(store, ref, job_id)
-    assert job_status(store, sister, job_id) == "PENDING"
+    waiting = find_sync_job(store, sister, job_id)
+    assert waiting is not None
+    assert waiting.status == "PENDING"
 
 
 def dead_process() -> str:
@@ -215,10 +219,24 @@ def test_a_live_run_on_another_host_is_left_alone(store, ref) -> None:
 
 
 @pytest.mark.parametrize("holder", [None, "", "nonsense", "a/b", "a/b/c/d", "//", "host/x/1.00"])
-def test_an_odd_holder_is_judged_by_its_lease(holder) -> None:
+def test_an_odd_holder_is_judged_by_its_lease(store, holder) -> None:
     for left, dead in ((60, False), (-1, True)):
         until = datetime.now(UTC) + timedelta(seconds=left)
-        assert is_dead(IntegrationSyncJob(holder=holder, lease_until=until)) is dead
+        with store.system() as session:
+            job = IntegrationSyncJob(holder=holder, lease_until=until)
+            assert is_dead(session, job) is dead
+
+
+def test_a_claim_leaves_the_status_of_an_unconnected_integration_alone(store, ref) -> None:
+    run_sql(
+        store, "UPDATE integrations.integration SET status = 'INACTIVE' WHERE id = :i", i=ref.id
+    )
+    claim = claim_sync_job(store, ref, job_of(store, ref))
+
+    finish_sync_job(store, claim, JobStatus.FAILED, Usage(), "not connected")
+
+    sql = "SELECT status FROM integrations.integration WHERE id = :i"
+    assert one_row(store, sql, i=ref.id)[0] == "INACTIVE"
 
 
 @pytest.mark.parametrize("kind", DEATHS)

@@ -4,7 +4,11 @@ import pytest
 from sqlalchemy import text
 
 from integrations_pipeline.errors import ConfigurationError, ConnectAgainError, RequestError
-from integrations_pipeline.oauth import disconnect_integration, get_valid_token
+from integrations_pipeline.oauth import (
+    disconnect_integration,
+    exchange_code_for_token,
+    get_valid_token,
+)
 from integrations_pipeline.store.states import JobStatus
 from integrations_pipeline.sync import (
     SyncRequest,
@@ -13,7 +17,7 @@ from integrations_pipeline.sync import (
     get_sync_job_history,
     get_sync_logs,
 )
-from tests.conftest import connect, sync
+from tests.conftest import SESSION, authorize, connect, sync
 from tests.integration.test_sync_with_sandbox import live, rows
 
 RESOURCES = {"hubspot": "contacts", "stripe": "customers", "zendesk": "tickets"}
@@ -122,6 +126,27 @@ def test_fields_narrow_what_is_stored(store, sandbox, tenant_id, service, resour
     allowed |= {"lastmodifieddate", "hs_lastmodifieddate", "hs_merged_object_ids"}
     assert field in kept
     assert set(kept) <= allowed
+
+
+def test_after_a_narrowed_read_the_next_one_restores_everything(store, sandbox, tenant_id) -> None:
+    ref = connect(store, sandbox, tenant_id, "hubspot")
+    sync(store, ref, resources=["contacts"])
+    before = {key: row["raw"] for key, row in rows(store, ref, "contacts").items()}
+    sync(store, ref, resources=["contacts"], fields=["email"])
+
+    sync(store, ref, resources=["contacts"])
+
+    assert {key: row["raw"] for key, row in rows(store, ref, "contacts").items()} == before
+
+
+def test_another_account_does_not_take_the_place_of_the_first(store, sandbox, tenant_id) -> None:
+    ref = connect(store, sandbox, tenant_id, "hubspot")
+    with store.tenant(tenant_id) as session:
+        session.execute(text("UPDATE integrations.integration SET account_id = '1'"))
+    code, state = authorize(store, ref)
+
+    with pytest.raises(RequestError, match="account 1"):
+        exchange_code_for_token(store, state=state, code=code, session_id=SESSION)
 
 
 def test_a_field_that_only_the_service_knows_can_be_chosen(store, sandbox, tenant_id) -> None:
@@ -242,6 +267,7 @@ def test_passing_faults_are_ridden_out(store, sandbox, tenant_id, service, resou
         ({"resources": ["customers"], "filters": {"shoe_size": 44}}, "shoe_size"),
         ({"resources": ["customers"], "filters": {"balance": {"near": 1}}}, "near"),
         ({"direction": "sideways"}, "sideways"),
+        ({"resources": ["customers"], "ids": ["cus_1"]}, "SELECTIVE"),
     ],
 )
 def test_a_senseless_request_makes_no_job(store, sandbox, tenant_id, request_, words) -> None:

@@ -118,7 +118,7 @@ class FakeList:
         self._rows = [{"id": str(n), "at": n} for n in range(1, total + 1)]
         self._size = size
 
-    def get(self, path: str, params: dict) -> dict:
+    def get(self, path: str, params: dict, **_: object) -> dict:
         return getattr(self, path)(params)
 
     def cursor(self, params: dict) -> dict:
@@ -191,7 +191,7 @@ class Answers:
     def __init__(self, page: dict) -> None:
         self._page = page
 
-    def get(self, path: str, params: dict) -> dict:
+    def get(self, path: str, params: dict, **_: object) -> dict:
         return self._page
 
 

@@ -19,7 +19,7 @@ class Script:
         self._pages = iter(pages)
         self.asked: list = []
 
-    def get(self, path: str, params: dict) -> dict:
+    def get(self, path: str, params: dict, **_: object) -> dict:
         self.asked.append((path, params))
         return next(self._pages)
 

@@ -227,8 +227,9 @@ CREATE TABLE integrations.seen_record (
     tenant_id uuid NOT NULL REFERENCES integrations.tenant ON DELETE CASCADE,
     integration_id uuid NOT NULL,
     resource text NOT NULL,
+    scope text NOT NULL DEFAULT '',
     record_id text NOT NULL,
-    PRIMARY KEY (tenant_id, integration_id, resource, record_id),
+    PRIMARY KEY (tenant_id, integration_id, resource, scope, record_id),
     FOREIGN KEY (tenant_id, integration_id) REFERENCES integrations.integration ON DELETE CASCADE
 );
 
