@@ -46,7 +46,6 @@ class Launched:
 
     ref: IntegrationRef
     job_id: UUID
-    run_id: str
 
 
 def run_demo(settings: Settings, *, once: bool, as_json: bool, port: int) -> int:
@@ -186,14 +185,14 @@ def _connect(store: Store, ref: IntegrationRef) -> None:
 def _launch(store: Store, dagster: DagsterClient, ref: IntegrationRef) -> Launched:
     dagster.add_partition(ref.connector, ref.key)
     job_id = create_sync_job(store, ref, SyncRequest(trigger="demo"))
-    run_id = dagster.launch(store, job_id)
-    return Launched(ref, job_id, run_id or "")
+    dagster.launch(store, job_id)  # where the sensor was faster, its run is as good
+    return Launched(ref, job_id)
 
 
 def _follow(
     store: Store, dagster: DagsterClient, launched: list[Launched], console: Console
-) -> dict[str, str]:
-    """Show progress until every run has ended; returns each run's last status."""
+) -> dict[UUID, str]:
+    """Show progress until every run has ended; returns the last status of each job's run."""
     columns = (
         TextColumn("{task.description:<20}"),
         BarColumn(),
@@ -201,7 +200,7 @@ def _follow(
         TextColumn("{task.fields[state]}"),
         TimeElapsedColumn(),
     )
-    runs: dict[str, str] = {}
+    runs: dict[UUID, str] = {}
     deadline = time.monotonic() + RUN_SECONDS
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         tasks = {
@@ -212,20 +211,20 @@ def _follow(
                 raise IntegrationsError("The runs do not end.", action="See the Dagster UI.")
             time.sleep(0.5)
             for one in launched:
-                runs[one.run_id] = _state(dagster, one, runs)
                 job = _job(store, one)
+                if runs.get(one.job_id) not in ENDED:
+                    runs[one.job_id] = _run_status(dagster, job["run_id"])
                 progress.update(
                     tasks[one.job_id],
                     completed=job["processed"],
-                    total=job["processed"] if runs[one.run_id] in ENDED else None,
-                    state=runs[one.run_id].lower(),
+                    total=job["processed"] if runs[one.job_id] in ENDED else None,
+                    state=runs[one.job_id].lower(),
                 )
     return runs
 
 
-def _state(dagster: DagsterClient, one: Launched, runs: dict[str, str]) -> str:
-    known = runs.get(one.run_id, "")
-    return known if known in ENDED else dagster.run_status(one.run_id)
+def _run_status(dagster: DagsterClient, run_id: str | None) -> str:
+    return dagster.run_status(run_id) if run_id else "QUEUED"
 
 
 def _job(store: Store, one: Launched) -> dict[str, Any]:
@@ -236,7 +235,7 @@ def _job(store: Store, one: Launched) -> dict[str, Any]:
 def _report(
     store: Store,
     launched: list[Launched],
-    runs: dict[str, str],
+    runs: dict[UUID, str],
     ports: Ports,
 ) -> dict[str, Any]:
     status = {row.key: row.status for row in list_integrations(store)}
@@ -255,8 +254,8 @@ def _report(
         ],
         "runs": [
             {
-                "run_id": one.run_id,
-                "status": runs[one.run_id],
+                "run_id": _job(store, one)["run_id"],
+                "status": runs[one.job_id],
                 "seconds": _job(store, one)["seconds"],
             }
             for one in launched
