@@ -24,6 +24,18 @@ def database(store: Store, monkeypatch: pytest.MonkeyPatch) -> DatabaseResource:
     return DatabaseResource()
 
 
+@pytest.fixture(autouse=True)
+def _no_other_job_waits(store: Store) -> None:
+    """The sensor looks at all tenants, and takes some jobs at a time."""
+    with store.system() as session:
+        session.execute(
+            text(
+                "UPDATE integrations.integration_sync_job SET status = 'CANCELLED' "
+                "WHERE status = 'PENDING'"
+            )
+        )
+
+
 def tick(database: DatabaseResource, instance: dg.DagsterInstance) -> dg.SensorResult:
     with dg.build_sensor_context(instance=instance, resources={"database": database}) as context:
         return pending_jobs(context)  # type: ignore[return-value]
