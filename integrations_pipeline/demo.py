@@ -2,7 +2,6 @@
 
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,9 +10,17 @@ import orjson
 import requests
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from integrations_pipeline.connectors import CONNECTORS
+from integrations_pipeline.demo_report import (
+    TENANTS,
+    Launched,
+    Sandbox,
+    agrees,
+    job_of,
+    report,
+    show,
+)
 from integrations_pipeline.errors import ConfigurationError, IntegrationsError, RequestError
 from integrations_pipeline.oauth import (
     IntegrationRef,
@@ -31,21 +38,11 @@ from integrations_pipeline.stack import Ports, environment, start_stack
 from integrations_pipeline.store import Store, open_store
 from integrations_pipeline.store.crypto import create_master_key
 from integrations_pipeline.store.states import IntegrationStatus
-from integrations_pipeline.sync import SyncRequest, create_sync_job, get_sync_job_history
-from integrations_pipeline.sync.reporting import table_state
+from integrations_pipeline.sync import SyncRequest, create_sync_job
 from integrations_pipeline.web.tickets import Ticket, connect_link
 
-TENANTS = {"acme": "Acme Bikes", "globex": "Globex"}
 ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 RUN_SECONDS = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Launched:
-    """A first sync under way."""
-
-    ref: IntegrationRef
-    job_id: UUID
 
 
 def run_demo(settings: Settings, *, once: bool, as_json: bool, port: int) -> int:
@@ -72,39 +69,17 @@ def _run(settings: Settings, console: Console, *, once: bool, as_json: bool, por
         dagster = DagsterClient(ports.dagster_url)
         launched = [_launch(store, dagster, ref) for ref in refs]
         runs = _follow(store, dagster, launched, console)
-        report = _report(store, launched, runs, ports)
-        good = _judge(report, store, sandbox, launched, console)
+        found = report(store, launched, runs, ports)
+        good = agrees(found, store, sandbox, launched, console)
         if as_json:
-            print(orjson.dumps(report).decode())
+            print(orjson.dumps(found).decode())
         else:
-            _show(report, time.monotonic() - began, console)
+            show(found, time.monotonic() - began, console)
         if not once:
             console.print("Ctrl-C stops everything; the data stays.")
             return watch(processes, console)
     store.close()
     return 0 if good else 1
-
-
-@dataclass(frozen=True, slots=True)
-class Sandbox:
-    """The sandbox's control endpoints."""
-
-    url: str
-
-    def accounts(self) -> list[dict[str, Any]]:
-        """The accounts that can be connected, with their OAuth clients."""
-        found: list[dict[str, Any]] = self._get("/sandbox/accounts")
-        return found
-
-    def counts(self, service: str, account: str) -> dict[str, int]:
-        """How many records a complete sync must find."""
-        found: dict[str, int] = self._get(f"/sandbox/{service}/{account}/counts")
-        return found
-
-    def _get(self, path: str) -> Any:
-        response = requests.get(self.url + path, timeout=30)
-        response.raise_for_status()
-        return response.json()
 
 
 def _point_at_sandbox(settings: Settings, ports: Ports) -> Settings:
@@ -211,7 +186,7 @@ def _follow(
                 raise IntegrationsError("The runs do not end.", action="See the Dagster UI.")
             time.sleep(0.5)
             for one in launched:
-                job = _job(store, one)
+                job = job_of(store, one)
                 if runs.get(one.job_id) not in ENDED:
                     runs[one.job_id] = _run_status(dagster, job["run_id"])
                 progress.update(
@@ -225,83 +200,3 @@ def _follow(
 
 def _run_status(dagster: DagsterClient, run_id: str | None) -> str:
     return dagster.run_status(run_id) if run_id else "QUEUED"
-
-
-def _job(store: Store, one: Launched) -> dict[str, Any]:
-    jobs = get_sync_job_history(store, one.ref, limit=5)
-    return next(job for job in jobs if job["id"] == str(one.job_id))
-
-
-def _report(
-    store: Store,
-    launched: list[Launched],
-    runs: dict[UUID, str],
-    ports: Ports,
-) -> dict[str, Any]:
-    status = {row.key: row.status for row in list_integrations(store)}
-    return {
-        "integrations": [
-            {
-                "tenant": one.ref.key.split("--")[0],
-                "type": one.ref.connector.type.value,
-                "status": status[one.ref.key],
-                "resources": {
-                    resource.name: table_state(store, one.ref, resource).rows
-                    for resource in one.ref.connector.resources
-                },
-            }
-            for one in launched
-        ],
-        "runs": [
-            {
-                "run_id": _job(store, one)["run_id"],
-                "status": runs[one.job_id],
-                "seconds": _job(store, one)["seconds"],
-            }
-            for one in launched
-        ],
-        "urls": {
-            "dagster": ports.dagster_url,
-            "web": ports.public_url,
-            "sandbox": ports.sandbox_url,
-        },
-    }
-
-
-def _judge(
-    report: dict[str, Any],
-    store: Store,
-    sandbox: Sandbox,
-    launched: list[Launched],
-    console: Console,
-) -> bool:
-    """Whether every run succeeded and every count equals the sandbox's; says what does not."""
-    good = True
-    for entry, run, one in zip(report["integrations"], report["runs"], launched, strict=True):
-        counts = sandbox.counts(one.ref.connector.name, entry["tenant"])
-        wrong = {
-            name: (rows, counts.get(name))
-            for name, rows in entry["resources"].items()
-            if rows != counts.get(name)
-        }
-        for name, (here, there) in wrong.items():
-            console.print(f"[red]{one.ref.key} {name}: {here} rows, the service has {there}.[/red]")
-        if run["status"] != "SUCCESS":
-            console.print(f"[red]{one.ref.key}: {_job(store, one)['error'] or run['status']}[/red]")
-        good = good and not wrong and run["status"] == "SUCCESS"
-    return good
-
-
-def _show(report: dict[str, Any], seconds: float, console: Console) -> None:
-    table = Table("service", "resource", *TENANTS.values(), title="Rows in Postgres")
-    rows: dict[tuple[str, str], dict[str, int]] = {}
-    for entry in report["integrations"]:
-        for name, count in entry["resources"].items():
-            rows.setdefault((entry["type"], name), {})[entry["tenant"]] = count
-    for (service, name), counts in rows.items():
-        table.add_row(service, name, *(f"{counts.get(tenant, 0):,}" for tenant in TENANTS))
-    console.print(table)
-    console.print(f"Ready after {seconds:.0f} s. Open:")
-    console.print(f"  {report['urls']['dagster']}/asset-groups  the assets and their runs")
-    console.print(f"  {report['urls']['dagster']}/runs          what just ran")
-    console.print("Sync one again in another terminal: integrations sync acme--hubspot")
