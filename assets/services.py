@@ -9,7 +9,7 @@ import dagster as dg
 
 from assets.config import SyncConfig, integration_of_run, job_for_run
 from assets.evidence import CHECKS, check_results, column_schema, evidence
-from integrations_pipeline.connectors import CONNECTORS
+from integrations_pipeline.connectors import SYNCED
 from integrations_pipeline.connectors.base import Connector, Resource
 from integrations_pipeline.errors import ConflictError
 from integrations_pipeline.oauth import list_integrations, reference
@@ -120,11 +120,11 @@ def _checks_alone(
         yield from check_results(context, connector, resource, store, refs)
 
 
-SERVICE_ASSETS = {name: service_assets(connector) for name, connector in CONNECTORS.items()}
+SERVICE_ASSETS = {name: service_assets(connector) for name, connector in SYNCED.items()}
 
 SERVICE_JOBS = {
     name: dg.define_asset_job(
-        job_name(CONNECTORS[name]),
+        job_name(SYNCED[name]),
         selection=dg.AssetSelection.assets(definition),
         description="Syncs one integration: choose its partition, and the resources.",
     )

@@ -1,14 +1,15 @@
 """The command line: `integrations demo | serve | sync | add | connect | …`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import orjson
 import typer
 
-from integrations_pipeline import commands
+from integrations_pipeline import commands, connecting
 from integrations_pipeline.commands import AsJson
-from integrations_pipeline.errors import IntegrationsError
+from integrations_pipeline.errors import IntegrationsError, RequestError
 from integrations_pipeline.logs import configure_logging
 from integrations_pipeline.settings import load_settings
 from integrations_pipeline.terminal import console, errors, opened
@@ -24,12 +25,16 @@ app = typer.Typer(
 keys = typer.Typer(no_args_is_help=True, help="The key that protects stored secrets.")
 app.add_typer(keys, name="keys")
 for command in (
-    commands.add,
-    commands.connect,
+    connecting.services,
+    connecting.add,
+    connecting.connect,
+    connecting.doctor,
+    connecting.alerts,
+    connecting.api_key,
+    connecting.disconnect,
     commands.sync,
     commands.history,
     commands.schedule,
-    commands.disconnect,
 ):
     app.command()(command)
 app.command("list")(commands.list_all)
@@ -117,6 +122,56 @@ def create_key(
     target = path or settings.master_key_file or settings.data_folder / "master.key"
     create_master_key(target)
     console.print(f"The master key is in {target}. Keep a copy apart from the database.")
+
+
+@keys.command("rotate")
+def rotate_key() -> None:
+    """Seal all stored secrets under a new data key, while everything else goes on."""
+    from rich.progress import MofNCompleteColumn, Progress
+
+    from integrations_pipeline.store.rotation import rotate
+
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    with opened() as store, Progress(*columns, console=errors) as progress:
+        task = progress.add_task("Sealing anew", total=None)
+        done = rotate(store, lambda n, of: progress.update(task, completed=n, total=of))
+    if done.resumed:
+        console.print("An earlier rotation had not ended, or runs elsewhere: went on with its key.")
+    console.print(f"Sealed anew: {done.rows} rows. Old keys deleted: {done.deleted}.")
+    if done.left:
+        errors.print("These values do not open, so they and the old keys stay as they are:")
+        errors.print("\n".join(f"  {one}" for one in done.left), highlight=False, soft_wrap=True)
+        errors.print("Next: connect these accounts again (or disconnect), then rotate again.")
+        raise typer.Exit(1)
+    console.print("Next: back up the database. Older backups need only the master key, as before.")
+
+
+@keys.command("rewrap")
+def rewrap_keys(
+    new_key_file: Annotated[
+        Path | None, typer.Option(help="The new master key; made if it does not exist.")
+    ] = None,
+    new_key_wrapper: Annotated[
+        str | None, typer.Option(help="Or what is to wrap instead: package.module:factory.")
+    ] = None,
+) -> None:
+    """Put the data keys under another master key; stored secrets stay as they are."""
+    from integrations_pipeline.store.masterkey import key_of_file, key_wrapper
+    from integrations_pipeline.store.rotation import change_master_key
+
+    if new_key_file is not None and new_key_wrapper is None:
+        make, setting = partial(key_of_file, new_key_file), "INTEGRATIONS_MASTER_KEY_FILE"
+    elif new_key_wrapper is not None and new_key_file is None:
+        make, setting = partial(key_wrapper, new_key_wrapper), "INTEGRATIONS_KEY_WRAPPER"
+    else:
+        raise RequestError("Name either --new-key-file or --new-key-wrapper.")
+    with opened() as store:
+        count = change_master_key(store, make)
+    value = new_key_wrapper or (new_key_file or Path()).resolve()
+    console.print(f"Data keys under the new master key: {count}.")
+    console.print(f"Next: set {setting}={value}", highlight=False, markup=False, soft_wrap=True)
+    console.print("and none of the other settings of a master key, then restart every process.")
+    console.print("Keep the old master key as long as backups from before are kept.")
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
-"""Commands about integrations: add, connect, list, schedule, sync, history, disconnect."""
+"""Commands about syncs: list, schedule, sync, history."""
 
-import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
@@ -10,64 +9,13 @@ from integrations_pipeline.errors import RequestError
 from integrations_pipeline.logs import configure_logging
 from integrations_pipeline.terminal import cell, console, errors, opened, show
 
+if TYPE_CHECKING:
+    from integrations_pipeline.store.models import Integration
+
 Key = Annotated[
     str, typer.Argument(help="The integration, as tenant--name.", metavar="INTEGRATION")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def add(
-    service: Annotated[str, typer.Argument(help="hubspot, stripe or zendesk.")],
-    tenant: Annotated[str, typer.Option(help="The company, in small letters and hyphens.")],
-    name: Annotated[str, typer.Option(help="Name of the integration, likewise.")],
-    client_id: Annotated[str, typer.Option(help="Of your OAuth app at the service.")],
-    client_secret: Annotated[
-        str | None, typer.Option(help="Better left out: it is asked for, or read from a pipe.")
-    ] = None,
-    setting: Annotated[list[str], typer.Option(help="As in subdomain=acme.")] = [],  # noqa: B006
-) -> None:
-    """Add an integration. The client secret is asked for, or read from a pipe."""
-    from integrations_pipeline.oauth import create_integration, create_tenant
-    from integrations_pipeline.oauth.vault import CALLBACK
-
-    settings = dict(_pair(text) for text in setting)
-    with opened() as store:
-        tenant_id = create_tenant(store, tenant, tenant)
-        ref = create_integration(
-            store,
-            tenant_id,
-            service,
-            name,
-            client_id=client_id,
-            client_secret=client_secret or _secret(),
-            settings=settings,
-        )
-        redirect = store.settings.public_url.rstrip("/") + CALLBACK
-    console.print(f"Added {ref.key}. Its redirect address is {redirect}")
-    console.print(f"Next: integrations connect {ref.key}")
-
-
-def connect(key: Key) -> None:
-    """Print a link that connects the integration's account; `serve` must be running."""
-    from integrations_pipeline.oauth import create_user, find_integration
-    from integrations_pipeline.web.tickets import Ticket, connect_link
-
-    with opened() as store:
-        ref = find_integration(store, key)
-        operator = create_user(store, ref.tenant_id, "operator@localhost", "Operator", "ADMIN")
-        link = connect_link(store, Ticket(ref.key, operator))
-    console.print("Open this link within ten minutes, and grant access:")
-    console.print(link, soft_wrap=True)
-
-
-def disconnect(key: Key) -> None:
-    """End the integration's connection; what was synced stays."""
-    from integrations_pipeline.oauth import disconnect_integration, find_integration
-
-    with opened() as store:
-        confirmed = disconnect_integration(store, find_integration(store, key))
-    told = "The service confirmed it." if confirmed else "End it in the service's settings too."
-    console.print(f"{key} is disconnected; its tokens are gone. {told}")
 
 
 def list_all(as_json: AsJson = False) -> None:
@@ -76,19 +24,38 @@ def list_all(as_json: AsJson = False) -> None:
 
     with opened() as store:
         rows = list_integrations(store)
+    if as_json:
+        show([_whole(row) for row in rows], as_json, empty="")
+        return
     shown = [
         {
             "integration": row.key,
-            "type": row.type,
+            "account": row.facts.get("account_name", row.account_id),
             "status": row.status,
             "schedule": row.schedule_cron,
-            "next_sync": row.next_sync_at,
             "last_sync": row.last_sync_at,
-            "reason": row.status_reason,
         }
         for row in rows
     ]
     show(shown, as_json, empty="No integrations yet. Next: integrations add --help")
+    for row in rows:
+        if row.status_reason:
+            console.print(f"{row.key}: {row.status_reason}", highlight=False, soft_wrap=True)
+
+
+def _whole(row: "Integration") -> dict[str, object]:
+    return {
+        "id": row.id,
+        "integration": row.key,
+        "type": row.type,
+        "way": row.way,
+        "account": row.facts.get("account_name", row.account_id),
+        "status": row.status,
+        "reason": row.status_reason,
+        "schedule": row.schedule_cron,
+        "next_sync": row.next_sync_at,
+        "last_sync": row.last_sync_at,
+    }
 
 
 def schedule(
@@ -144,7 +111,7 @@ def sync(
         sync_type=sync_type,
         resources=resource,
         fields=field,
-        filters=_json_object(filters),
+        filters=json_object(filters, "--filters"),
         ids=record,
         trigger="cli",
     )
@@ -159,24 +126,12 @@ def sync(
     raise typer.Exit(0 if told["status"] == "COMPLETED" else 1)
 
 
-def _secret() -> str:
-    if sys.stdin.isatty():
-        return str(typer.prompt("Client secret", hide_input=True))
-    return sys.stdin.readline().strip()
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise RequestError(f"{text!r} is no setting.", action="Write name=value.")
-    return name, value
-
-
-def _json_object(text: str) -> dict[str, object]:
+def json_object(text: str, source: str) -> dict[str, object]:
+    """The JSON object in a text that a person wrote."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise RequestError(f"--filters is no JSON: {error}") from error
+        raise RequestError(f"{source} is no JSON: {error}") from error
     if not isinstance(value, dict):
-        raise RequestError("--filters must be a JSON object.")
+        raise RequestError(f"{source} must be a JSON object.")
     return value

@@ -67,7 +67,7 @@ def _run(settings: Settings, console: Console, *, once: bool, as_json: bool, por
         start_stack(processes, settings, ports, console.print)
         refs = _connect_all(store, sandbox, console)
         dagster = DagsterClient(ports.dagster_url)
-        launched = [_launch(store, dagster, ref) for ref in refs]
+        launched = [_launch(store, dagster, ref) for ref in refs if ref.connector.resources]
         runs = _follow(store, dagster, launched, console)
         found = report(store, launched, runs, ports)
         good = agrees(found, store, sandbox, launched, console)
@@ -123,7 +123,7 @@ def _connect_all(store: Store, sandbox: Sandbox, console: Console) -> list[Integ
     status = {row.key: row.status for row in list_integrations(store)}
     refs = []
     for account in sandbox.accounts():
-        ref = _integration(store, account)
+        ref = _integration(store, sandbox, account)
         if status.get(ref.key) not in {IntegrationStatus.ACTIVE, IntegrationStatus.SYNCING}:
             _connect(store, ref)
             console.print(f"Connected {ref.key}")
@@ -131,20 +131,21 @@ def _connect_all(store: Store, sandbox: Sandbox, console: Console) -> list[Integ
     return refs
 
 
-def _integration(store: Store, account: dict[str, Any]) -> IntegrationRef:
-    slug = account["account"]
+def _integration(store: Store, sandbox: Sandbox, account: dict[str, Any]) -> IntegrationRef:
+    slug, service = account["account"], account["service"]
+    name = service.replace("_", "-")
     tenant_id = create_tenant(store, slug, TENANTS.get(slug, slug))
     try:
-        return find_integration(store, f"{slug}--{account['service']}")
+        return find_integration(store, f"{slug}--{name}")
     except RequestError:
         return create_integration(
             store,
             tenant_id,
-            account["service"],
-            account["service"],
+            service,
+            name,
             client_id=account["client_id"],
             client_secret=account["client_secret"],
-            settings=account["settings"],
+            settings=sandbox.declaration() if service == "custom" else account["settings"],
         )
 
 

@@ -11,9 +11,11 @@ from rich.table import Table
 from integrations_pipeline.oauth import IntegrationRef, list_integrations
 from integrations_pipeline.stack import Ports
 from integrations_pipeline.store import Store
+from integrations_pipeline.store.states import IntegrationStatus
 from integrations_pipeline.sync import get_sync_job_history
 from integrations_pipeline.sync.reporting import table_state
 
+CONNECTED = {IntegrationStatus.ACTIVE, IntegrationStatus.SYNCING}
 TENANTS = {"acme": "Acme Bikes", "globex": "Globex"}
 
 
@@ -41,6 +43,22 @@ class Sandbox:
         found: dict[str, int] = self._get(f"/sandbox/{service}/{account}/counts")
         return found
 
+    def declaration(self) -> dict[str, Any]:
+        """What an admin would write to connect the sandbox's REST API as a Custom service."""
+        api = f"{self.url}/custom"
+        return {
+            "base_url": api,
+            "auth": {
+                "type": "oauth2",
+                "authorize_url": f"{api}/oauth/authorize",
+                "token_url": f"{api}/oauth/token",
+                "revoke_url": f"{api}/oauth/revoke",
+                "scopes": ["read"],
+                "rotates": True,
+            },
+            "test": {"path": "/me", "account_id": "id", "account_name": "name"},
+        }
+
     def _get(self, path: str) -> Any:
         response = requests.get(self.url + path, timeout=30)
         response.raise_for_status()
@@ -62,6 +80,7 @@ def report(
     """What `--json` prints: rows by integration and resource, runs, addresses."""
     status = {row.key: row.status for row in list_integrations(store)}
     return {
+        "connected": sorted(key for key, how in status.items() if how in CONNECTED),
         "integrations": [
             {
                 "tenant": one.ref.key.split("--")[0],
@@ -126,6 +145,7 @@ def show(found: dict[str, Any], seconds: float, console: Console) -> None:
     for (service, name), counts in rows.items():
         table.add_row(service, name, *(f"{counts.get(tenant, 0):,}" for tenant in TENANTS))
     console.print(table)
+    console.print(f"{len(found['connected'])} accounts are connected: integrations doctor")
     console.print(f"Ready after {seconds:.0f} s. Open:")
     console.print(f"  {found['urls']['dagster']}/asset-groups  the assets and their runs")
     console.print(f"  {found['urls']['dagster']}/runs          what just ran")

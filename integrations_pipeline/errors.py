@@ -4,7 +4,9 @@ IntegrationsError
 ├── ConfigurationError      the operator must change a setting
 │   └── MasterKeyError      the key that protects secrets is missing, short or wrong
 ├── RequestError            the caller asked for something that does not exist or makes no sense
-│   └── ConflictError       ... or that another actor holds at the moment
+│   ├── ConflictError       ... or that another actor holds at the moment
+│   ├── BadStateError       the callback belongs to no connection that this browser has begun
+│   └── AnotherAccountError it is not the account that the integration was connected to
 ├── FenceLostError          another run owns the job now: stop writing
 └── ServiceError            the service's answer; carries the HTTP status where there is one
     ├── ConnectAgainError   only a person with the account can help: connect again
@@ -54,6 +56,16 @@ class RequestError(IntegrationsError):
 
 class ConflictError(RequestError):
     """Another actor holds what was asked for."""
+
+
+class BadStateError(RequestError):
+    """The callback belongs to no connection that this browser has begun."""
+
+    action = "Begin again from the connect link."
+
+
+class AnotherAccountError(RequestError):
+    """The account is not the one whose records the integration holds."""
 
 
 class FenceLostError(IntegrationsError):

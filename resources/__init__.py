@@ -1,7 +1,39 @@
-"""Dagster resources: the database, connected accounts, and records as DataFrames."""
+"""Dagster resources: the database, each service's OAuth client, and records as DataFrames."""
 
-from resources.accounts import AccountsResource
+from resources.clients import (
+    Custom,
+    GoogleAnalytics,
+    HubSpot,
+    Jira,
+    Mailchimp,
+    MicrosoftTeams,
+    OAuthClientResource,
+    QuickBooks,
+    Salesforce,
+    Shopify,
+    Slack,
+    Stripe,
+    Zendesk,
+    client_resources,
+)
 from resources.database import DatabaseResource
 from resources.records import RecordsResource
 
-__all__ = ["AccountsResource", "DatabaseResource", "RecordsResource"]
+__all__ = [
+    "Custom",
+    "DatabaseResource",
+    "GoogleAnalytics",
+    "HubSpot",
+    "Jira",
+    "Mailchimp",
+    "MicrosoftTeams",
+    "OAuthClientResource",
+    "QuickBooks",
+    "RecordsResource",
+    "Salesforce",
+    "Shopify",
+    "Slack",
+    "Stripe",
+    "Zendesk",
+    "client_resources",
+]

@@ -8,7 +8,7 @@ from datetime import UTC
 import dagster as dg
 
 from assets import SERVICE_JOBS, partitions_of
-from integrations_pipeline.connectors import CONNECTORS
+from integrations_pipeline.connectors import SYNCED
 from integrations_pipeline.connectors.base import Connector
 from integrations_pipeline.sync.launching import take_launches
 from integrations_pipeline.sync.scheduling import dispatch_due, summary
@@ -46,4 +46,4 @@ def dispatch_schedule(connector: Connector) -> dg.ScheduleDefinition:
     return dispatch
 
 
-DISPATCH_SCHEDULES = [dispatch_schedule(connector) for connector in CONNECTORS.values()]
+DISPATCH_SCHEDULES = [dispatch_schedule(connector) for connector in SYNCED.values()]

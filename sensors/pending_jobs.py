@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets.services import SERVICE_JOBS, asset_key, partitions_of
-from integrations_pipeline.connectors import CONNECTORS
+from integrations_pipeline.connectors import SYNCED
 from integrations_pipeline.oauth import list_integrations
 from integrations_pipeline.orchestration.names import JOB_TAG, job_name
 from integrations_pipeline.store import Store
@@ -51,7 +51,7 @@ def missing_partitions(
     """Requests for the integrations that Dagster does not know yet, by service."""
     requests = []
     for service, wanted in keys.items():
-        definition = partitions_of(CONNECTORS[service])
+        definition = partitions_of(SYNCED[service])
         known = set(instance.get_dynamic_partitions(str(definition.name)))
         if new := [key for key in wanted if key not in known]:
             requests.append(definition.build_add_request(new))
@@ -72,7 +72,8 @@ def pending_jobs(
     store = database.store
     by_service: dict[str, list[str]] = {}
     for row in list_integrations(store):
-        by_service.setdefault(row.type.lower(), []).append(row.key)
+        if row.type.lower() in SYNCED:
+            by_service.setdefault(row.type.lower(), []).append(row.key)
     ended = end_dead_jobs(store)
     review(context.instance, store)
     launches = take_launches(store)

@@ -181,15 +181,21 @@ def connect(store: Store, sandbox: Sandbox, tenant_id: UUID, service: str) -> In
     return exchange_code_for_token(store, state=state, code=code, session_id=SESSION)
 
 
-def authorize(store: Store, ref: IntegrationRef) -> tuple[str, str]:
+def authorize(store: Store, ref: IntegrationRef, **options: bool) -> tuple[str, str]:
     """What the browser does up to the redirect back to us: the code and the state it brings."""
-    from urllib.parse import parse_qs, urlsplit
+    _, query = callback(store, ref, **options)
+    return query["code"], query["state"]
+
+
+def callback(store: Store, ref: IntegrationRef, **options: bool) -> tuple[str, dict[str, str]]:
+    """The path and the parameters that the browser comes back with."""
+    from urllib.parse import parse_qsl, urlsplit
 
     user = create_user(store, ref.tenant_id, "ada@example.com", "Ada", "ADMIN")
-    address = generate_auth_url(store, ref, user_id=user, session_id=SESSION)
+    address = generate_auth_url(store, ref, user_id=user, session_id=SESSION, **options)
     answer = requests.get(address, allow_redirects=False, timeout=30)
-    query = parse_qs(urlsplit(answer.headers["Location"]).query)
-    return query["code"][0], query["state"][0]
+    back = urlsplit(answer.headers["Location"])
+    return back.path, dict(parse_qsl(back.query))
 
 
 def sync(store: Store, ref: IntegrationRef, **request: object) -> JobResult:

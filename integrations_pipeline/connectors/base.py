@@ -9,7 +9,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from integrations_pipeline.connectors.access import ErrorRule, OAuth, Quota, Setting
+from integrations_pipeline.connectors.access import ErrorRule, Quota
+from integrations_pipeline.connectors.auth import FollowUp, OAuth, Setting, Way
 from integrations_pipeline.connectors.columns import Column, Record, TimeFormat
 from integrations_pipeline.connectors.paging import Paginator
 
@@ -17,9 +18,18 @@ from integrations_pipeline.connectors.paging import Paginator
 class IntegrationType(StrEnum):
     """The services, by the names that tables, API and UI use."""
 
+    SALESFORCE = "SALESFORCE"
     HUBSPOT = "HUBSPOT"
+    QUICKBOOKS = "QUICKBOOKS"
     STRIPE = "STRIPE"
+    GOOGLE_ANALYTICS = "GOOGLE_ANALYTICS"
     ZENDESK = "ZENDESK"
+    JIRA = "JIRA"
+    MAILCHIMP = "MAILCHIMP"
+    SLACK = "SLACK"
+    MICROSOFT_TEAMS = "MICROSOFT_TEAMS"
+    SHOPIFY = "SHOPIFY"
+    CUSTOM = "CUSTOM"
 
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -166,8 +176,6 @@ class Resource:
     docs_url: str
     listing: Listing
     columns: tuple[Column, ...]
-    scopes: tuple[str, ...] = ()
-    """What an account must grant before this resource can be read."""
     key: str = "id"
     version: str = ""
     """Path of the stamp that orders two versions of a record; empty where there is none."""
@@ -220,8 +228,13 @@ class Connector:
     """Lower-case name: Postgres schema, asset group, key in the overrides file."""
     label: str
     api_base_url: str
-    oauth: OAuth
-    resources: tuple[Resource, ...]
+    oauth: OAuth | None = None
+    """The way in that is taken unless another is chosen."""
+    others: Mapping[str, Way] = field(default_factory=dict)
+    """Other ways in, by the name that an admin chooses."""
+    identity: tuple[FollowUp, ...] = ()
+    """Calls that tell whose account it is, in order; the last one also proves a connection."""
+    resources: tuple[Resource, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     settings: tuple[Setting, ...] = ()
     quotas: tuple[Quota, ...] = ()
@@ -237,9 +250,20 @@ class Connector:
     retry_header: str = ""
     """Header by which the service says `true` or `false` to trying again."""
 
+    @property
+    def ways(self) -> dict[str, Way]:
+        """Every way to connect an account, by name; the usual one first."""
+        return {**({"oauth": self.oauth} if self.oauth else {}), **self.others}
+
     def resource(self, name: str) -> Resource | None:
         """The resource of that name."""
         return next((resource for resource in self.resources if resource.name == name), None)
+
+    @property
+    def scoped_names(self) -> tuple[str, ...]:
+        """Names of all that an admin can choose to connect for, declared to be read or not."""
+        granted = self.oauth.resource_scopes if self.oauth else {}
+        return tuple(dict.fromkeys((*self.resource_names, *granted)))
 
     @property
     def resource_names(self) -> tuple[str, ...]:

@@ -8,7 +8,15 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from integrations_pipeline.connectors.access import ErrorRule, OAuth, Quota, Reaction
+from integrations_pipeline.connectors.access import ErrorRule, Quota, Reaction
+from integrations_pipeline.connectors.auth import (
+    Fact,
+    FollowUp,
+    KeyAccess,
+    OAuth,
+    Revoke,
+    Scopes,
+)
 from integrations_pipeline.connectors.base import (
     Association,
     Connector,
@@ -126,7 +134,6 @@ def crm(
         name=name,
         description=description,
         docs_url=f"https://developers.hubspot.com/docs/api-reference/crm-{name}-v3/guide",
-        scopes=(f"crm.objects.{name}.read",),
         version="updatedAt",
         listing=Listing(path=path, records_at="results", paginator=PAGES, params={"limit": "100"}),
         changes=search(path, stamp),
@@ -163,7 +170,6 @@ OWNERS = Resource(
     name="owners",
     description="People who own records; `owner_id` of the other tables points here.",
     docs_url="https://developers.hubspot.com/docs/api-reference/crm-owners-v3/guide",
-    scopes=("crm.objects.owners.read",),
     version="updatedAt",
     listing=Listing(
         path="/crm/v3/owners/", records_at="results", paginator=PAGES, params={"limit": "500"}
@@ -196,10 +202,26 @@ HUBSPOT = Connector(
     oauth=OAuth(
         authorize_url="https://app.hubspot.com/oauth/authorize",
         token_url="https://api.hubapi.com/oauth/2026-03/token",  # noqa: S106 - an address
-        revoke_url="https://api.hubapi.com/oauth/2026-03/token/revoke",
+        revoke=Revoke(url="https://api.hubapi.com/oauth/2026-03/token/revoke"),
         scopes=("oauth",),
+        resource_scopes={
+            **{
+                name: Scopes((f"crm.objects.{name}.read",), (f"crm.objects.{name}.write",))
+                for name in ("contacts", "companies", "deals", "tickets")
+            },
+            "owners": Scopes(("crm.objects.owners.read",)),
+        },
         lifetime=timedelta(minutes=30),
-        account_at="hub_id",
+        token_facts=(Fact("account_id", "hub_id"),),
+    ),
+    others={
+        "private_app": KeyAccess(label="Private app token or service key", pattern=r"[\w-]{16,}")
+    },
+    identity=(
+        FollowUp(
+            url="/account-info/v3/details",
+            facts=(Fact("account_id", "portalId"),),
+        ),
     ),
     resources=(
         crm(

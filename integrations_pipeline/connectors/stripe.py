@@ -7,7 +7,16 @@ account's default API version saw it, not ours. Amounts are integers in minor un
 
 from datetime import timedelta
 
-from integrations_pipeline.connectors.access import ClientAuth, ErrorRule, OAuth, Quota, Reaction
+from integrations_pipeline.connectors.access import ErrorRule, Quota, Reaction
+from integrations_pipeline.connectors.auth import (
+    ClientAuth,
+    Fact,
+    FollowUp,
+    KeyAccess,
+    OAuth,
+    Proof,
+    Revoke,
+)
 from integrations_pipeline.connectors.base import (
     Connector,
     Deleted,
@@ -185,7 +194,37 @@ STRIPE = Connector(
         pkce=False,
         lifetime=timedelta(hours=1),  # the answer does not say it reliably
         rotates=True,
-        account_at="stripe_user_id",
+        idle=timedelta(days=365),
+        token_facts=(Fact("account_id", "stripe_user_id"),),
+    ),
+    others={
+        # For platforms that connect Standard accounts; the scope is one value, never a list.
+        "connect": OAuth(
+            label="Stripe Connect",
+            authorize_url="https://connect.stripe.com/oauth/authorize",
+            token_url="https://connect.stripe.com/oauth/token",  # noqa: S106 - an address
+            revoke=Revoke(
+                url="https://connect.stripe.com/oauth/deauthorize",
+                body={"client_id": "{client_id}", "stripe_user_id": "{account_id}"},
+                proof=Proof.SECRET,
+            ),
+            pkce=False,
+            scopes=("read_write",),
+            token_facts=(Fact("account_id", "stripe_user_id"),),
+        ),
+        "api_key": KeyAccess(
+            label="Secret or restricted API key", pattern=r"(sk|rk)_(live|test)_\w+"
+        ),
+    },
+    identity=(
+        FollowUp(
+            url="/v1/account",
+            facts=(
+                Fact("account_id", "id"),
+                Fact("account_name", "settings.dashboard.display_name"),
+            ),
+            optional=True,  # a restricted key may not read it
+        ),
     ),
     resources=(CUSTOMERS, INVOICES, SUBSCRIPTIONS, PAYMENT_INTENTS, PRODUCTS),
     quotas=(Quota(25, 1.0),),  # one endpoint's default, and all that test mode allows

@@ -7,7 +7,18 @@ deleted tickets stay in the export with their content scrubbed.
 
 from datetime import timedelta
 
-from integrations_pipeline.connectors.access import ErrorRule, OAuth, Quota, Reaction, Setting
+from integrations_pipeline.connectors.access import ErrorRule, Quota, Reaction
+from integrations_pipeline.connectors.auth import (
+    BasicAuth,
+    Fact,
+    FollowUp,
+    KeyAccess,
+    OAuth,
+    Proof,
+    Revoke,
+    Scopes,
+    Setting,
+)
 from integrations_pipeline.connectors.base import (
     Connector,
     Deleted,
@@ -36,7 +47,6 @@ TICKETS = Resource(
     name="tickets",
     description="Support requests, archived ones included.",
     docs_url=f"{DOCS}/tickets/tickets/",
-    scopes=("read",),
     # system changes move this stamp and leave updated_at alone
     version="generated_timestamp",
     version_format=TimeFormat.SECONDS,
@@ -78,7 +88,6 @@ TICKET_METRICS = Resource(
     name="ticket_metrics",
     description="Times and counts of each ticket's handling, keyed by ticket.",
     docs_url=f"{DOCS}/tickets/ticket_metrics/",
-    scopes=("read",),
     key="ticket_id",
     version="updated_at",
     listing=Listing(
@@ -121,7 +130,6 @@ USERS = Resource(
     name="users",
     description="End users, agents and admins.",
     docs_url=f"{DOCS}/users/users/",
-    scopes=("read",),
     version="updated_at",
     listing=Listing(
         path=f"{API}/incremental/users/cursor",
@@ -153,7 +161,6 @@ ORGANIZATIONS = Resource(
     name="organizations",
     description="Companies that users belong to.",
     docs_url=f"{DOCS}/organizations/organizations/",
-    scopes=("read",),
     version="updated_at",
     # organizations have no cursor export: asking for one loops without end
     listing=Listing(
@@ -187,7 +194,6 @@ SATISFACTION_RATINGS = Resource(
     name="satisfaction_ratings",
     description="Ratings that customers gave.",
     docs_url=f"{DOCS}/ticket-management/satisfaction_ratings/",
-    scopes=("read",),
     version="updated_at",
     listing=Listing(
         path=f"{API}/satisfaction_ratings",
@@ -219,11 +225,37 @@ ZENDESK = Connector(
     oauth=OAuth(
         authorize_url="https://{subdomain}.zendesk.com/oauth/authorizations/new",
         token_url="https://{subdomain}.zendesk.com/oauth/tokens",  # noqa: S106 - an address
-        revoke_url="https://{subdomain}.zendesk.com/api/v2/oauth/tokens/current",
-        revoke_method="DELETE",
+        revoke=Revoke(
+            url="https://{subdomain}.zendesk.com/api/v2/oauth/tokens/current",
+            method="DELETE",
+            body={},
+            proof=Proof.TOKEN,
+        ),
         token_params={"expires_in": "1800", "refresh_token_expires_in": "2592000"},
+        # incremental exports need `read` whole; the narrow scopes do not cover them
+        resource_scopes={
+            "tickets": Scopes(("read",), ("tickets:write",)),
+            "users": Scopes(("read",), ("users:write",)),
+            "organizations": Scopes(("read",), ("organizations:write",)),
+            "ticket_metrics": Scopes(("read",)),
+            "satisfaction_ratings": Scopes(("read",)),
+            "comments": Scopes(("read",)),
+        },
         rotates=True,
+        idle=timedelta(days=30),
+        refresh_life_at="refresh_token_expires_in",
     ),
+    others={
+        "api_token": KeyAccess(
+            label="API token (Zendesk ends these on 30 April 2027)",
+            template="{email}/token:{secret}",
+            carriage=BasicAuth(),
+            settings=(
+                Setting("email", "E-mail address of the token's agent", r"[^\s:/@]+@[^\s:/@]+"),
+            ),
+        )
+    },
+    identity=(FollowUp(url=f"{API}/users/me", facts=(Fact("agent_role", "user.role"),)),),
     settings=(Setting("subdomain", "Subdomain (acme in acme.zendesk.com)", r"[a-z0-9][a-z0-9-]*"),),
     resources=(TICKETS, USERS, ORGANIZATIONS, TICKET_METRICS, SATISFACTION_RATINGS),
     quotas=(Quota(10, 60.0, "/incremental/"),),

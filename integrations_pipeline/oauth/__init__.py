@@ -6,11 +6,14 @@ from integrations_pipeline.oauth.accounts import (
     create_tenant,
     create_user,
     find_integration,
+    find_tenant,
     list_integrations,
     reference,
+    references,
 )
+from integrations_pipeline.oauth.choosing import Choice
+from integrations_pipeline.oauth.direct import connect_directly, needs_browser
 from integrations_pipeline.oauth.flow import (
-    BadStateError,
     deny_connection,
     exchange_code_for_token,
     generate_auth_url,
@@ -24,9 +27,10 @@ from integrations_pipeline.oauth.vault import (
 )
 
 __all__ = [
-    "BadStateError",
+    "Choice",
     "IntegrationRef",
     "VaultTokens",
+    "connect_directly",
     "create_integration",
     "create_tenant",
     "create_user",
@@ -34,10 +38,13 @@ __all__ = [
     "disconnect_integration",
     "exchange_code_for_token",
     "find_integration",
+    "find_tenant",
     "generate_auth_url",
     "get_valid_token",
     "list_integrations",
+    "needs_browser",
     "reference",
+    "references",
     "refresh_access_token",
     "store_oauth_token",
 ]

@@ -1,21 +1,23 @@
 """Tenants, users and integrations: made, found, described."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from integrations_pipeline.connectors import connector_named
+from integrations_pipeline.connectors.auth import Grant, OAuth, Way
 from integrations_pipeline.connectors.base import Connector
 from integrations_pipeline.errors import ConflictError, RequestError
-from integrations_pipeline.oauth.endpoints import check_settings
+from integrations_pipeline.oauth.choosing import Choice, check_account, connector_of, declared
 from integrations_pipeline.store import Place, Store
 from integrations_pipeline.store.models import Integration, Tenant, User
 
+log = structlog.get_logger("integrations_pipeline.oauth")
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 CLIENT_SECRET = "integration.client_secret"  # noqa: S105 - a column's name
 
@@ -29,6 +31,14 @@ class IntegrationRef:
     key: str
     """`tenant--name`"""
     connector: Connector
+    way_name: str = "oauth"
+    resources: tuple[str, ...] = ()
+    """What it was connected for; empty: everything."""
+
+    @property
+    def way(self) -> Way:
+        """How its account is connected."""
+        return self.connector.ways[self.way_name]
 
 
 def create_tenant(store: Store, slug: str, name: str) -> UUID:
@@ -39,6 +49,19 @@ def create_tenant(store: Store, slug: str, name: str) -> UUID:
         if found is None:
             found = uuid4()
             session.add(Tenant(id=found, slug=slug, name=name))
+    return found
+
+
+def find_tenant(store: Store, slug: str) -> UUID:
+    """The tenant with this name.
+
+    Raises:
+        RequestError: there is none.
+    """
+    with store.system() as session:
+        found = session.scalar(select(Tenant.id).where(Tenant.slug == slug))
+    if found is None:
+        raise RequestError(f"There is no tenant {slug!r}.", action="`integrations add` makes one.")
     return found
 
 
@@ -58,39 +81,46 @@ def create_integration(
     service: str,
     slug: str,
     *,
-    client_id: str,
-    client_secret: str,
+    client_id: str = "",
+    client_secret: str = "",
     settings: Mapping[str, Any] | None = None,
+    choice: Choice | None = None,
 ) -> IntegrationRef:
     """A new integration, not connected yet; its client secret is sealed.
 
     Raises:
-        RequestError: unknown service, bad name or settings, empty client id or secret.
+        RequestError: unknown service, way or resource, bad name or settings, a client id or
+            secret missing or not wanted, an address in a private network.
         ConflictError: the tenant has an integration of this name.
     """
-    connector = connector_named(service)
+    choice = choice or Choice()
     _check_slug(slug)
-    check_settings(connector, settings or {})
-    if not client_id or not client_secret:
-        raise RequestError("A client id and a client secret are needed.")
+    connector = declared(store.settings, service, settings or {})
+    way_name = choice.checked(connector)
+    check_account(store.settings, connector, connector.ways[way_name], settings or {})
+    _check_client(connector, connector.ways[way_name], client_id, client_secret)
     row = Integration(
         tenant_id=tenant_id,
         id=uuid4(),
         slug=slug,
         name=slug,
         type=connector.type.value,
+        way=way_name,
+        resources=list(choice.resources),
+        direction=choice.direction,
         settings=dict(settings or {}),
-        client_id=client_id,
+        client_id=client_id or None,
     )
-    place = Place(tenant_id, row.id, CLIENT_SECRET)
-    row.client_secret = store.keyring.seal(client_secret, place)
+    if client_secret:
+        place = Place(tenant_id, row.id, CLIENT_SECRET)
+        row.client_secret = store.keyring.seal(client_secret, place)
     try:
         with store.tenant(tenant_id) as session:
             row.key = f"{session.scalars(select(Tenant.slug)).one()}--{slug}"
             session.add(row)
     except IntegrityError as error:
         raise ConflictError(f"There is an integration named {slug!r} already.") from error
-    return IntegrationRef(tenant_id, row.id, row.key, connector)
+    return IntegrationRef(tenant_id, row.id, row.key, connector, way_name, choice.resources)
 
 
 def find_integration(store: Store, key: str) -> IntegrationRef:
@@ -116,7 +146,19 @@ def list_integrations(store: Store) -> list[Integration]:
 
 def reference(row: Integration) -> IntegrationRef:
     """What to pass around instead of the row."""
-    return IntegrationRef(row.tenant_id, row.id, row.key, connector_named(row.type))
+    connector = connector_of(row.type, row.settings)
+    return IntegrationRef(row.tenant_id, row.id, row.key, connector, row.way, tuple(row.resources))
+
+
+def references(rows: Iterable[Integration]) -> list[IntegrationRef]:
+    """The references of many rows; one that can't be understood does not hide the others."""
+    found = []
+    for row in rows:
+        try:
+            found.append(reference(row))
+        except RequestError as error:
+            log.error("integration not understood", integration=row.key, error=str(error))
+    return found
 
 
 def _check_slug(slug: str) -> None:
@@ -125,3 +167,18 @@ def _check_slug(slug: str) -> None:
             f"{slug!r} is no usable name.",
             action="Use small letters and digits, with single hyphens between them.",
         )
+
+
+def _check_client(connector: Connector, way: Way, client_id: str, client_secret: str) -> None:
+    """A client belongs to OAuth; a service account's key file is a secret without an id."""
+    if not isinstance(way, OAuth):
+        if client_id or client_secret:
+            raise RequestError(
+                f"{connector.label} is connected with a {way.label} here, without a client.",
+                action="Give the secret to `integrations connect`.",
+            )
+    elif way.grant is Grant.JWT_BEARER:
+        if client_id or not client_secret:
+            raise RequestError("The key file is needed as secret, and no client id.")
+    elif not (client_id and client_secret):
+        raise RequestError("A client id and a client secret are needed.")

@@ -2,29 +2,27 @@
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, select, update
 
-from integrations_pipeline.connectors.base import Connector
-from integrations_pipeline.errors import RequestError
+from integrations_pipeline.errors import BadStateError
 from integrations_pipeline.oauth.accounts import IntegrationRef, reference
-from integrations_pipeline.oauth.provider import TokenSet
-from integrations_pipeline.oauth.vault import oauth_client, store_oauth_token
+from integrations_pipeline.oauth.callback import check_issuer, check_signature
+from integrations_pipeline.oauth.choosing import scopes_to_ask
+from integrations_pipeline.oauth.facts import read_facts
+from integrations_pipeline.oauth.joining import join_account
+from integrations_pipeline.oauth.vault import integration_row, oauth_client
 from integrations_pipeline.store import Place, Store
 from integrations_pipeline.store.models import Integration, OAuthState
 
 LIFE = timedelta(minutes=10)
 VERIFIER = "oauth_state.code_verifier"
-
-
-class BadStateError(RequestError):
-    """The callback belongs to no connection that this browser has begun."""
-
-    action = "Begin again from the connect link."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +33,25 @@ class _Begun:
     verifier: str | None
     redirect_uri: str
     scopes: tuple[str, ...]
+    another_account: bool
 
 
-def generate_auth_url(store: Store, ref: IntegrationRef, *, user_id: UUID, session_id: str) -> str:
+def generate_auth_url(
+    store: Store,
+    ref: IntegrationRef,
+    *,
+    user_id: UUID,
+    session_id: str,
+    another_account: bool = False,
+) -> str:
     """Where to send the browser of this session so that the user can grant access.
 
     The state is random, kept as a hash, good once and for ten minutes, and bound to the browser
     session, tenant, user and integration (RFC 9700, 4.7); PKCE is S256 (RFC 7636).
+    `another_account`: the user confirmed that it may be another account than before.
     """
     client = oauth_client(store, ref)
-    scopes = scopes_to_ask(ref.connector)
+    scopes = scopes_to_ask(ref.connector, ref.way, integration_row(store, ref))
     state = secrets.token_urlsafe(32)
     address, verifier = client.authorization(state, scopes)
     row = OAuthState(
@@ -57,6 +64,7 @@ def generate_auth_url(store: Store, ref: IntegrationRef, *, user_id: UUID, sessi
         redirect_uri=client.redirect_uri,
         scopes=list(scopes),
         expires_at=datetime.now(UTC) + LIFE,
+        another_account=another_account,
     )
     if verifier is not None:
         place = Place(ref.tenant_id, row.id, VERIFIER)
@@ -67,31 +75,40 @@ def generate_auth_url(store: Store, ref: IntegrationRef, *, user_id: UUID, sessi
 
 
 def exchange_code_for_token(
-    store: Store, *, state: str, code: str, session_id: str
+    store: Store,
+    *,
+    state: str,
+    code: str,
+    session_id: str,
+    path: str | None = None,
+    parameters: Mapping[str, str] | None = None,
 ) -> IntegrationRef:
-    """Finish a connection: check the state, exchange the code, store the token.
+    """Finish a connection: check the callback, exchange the code, store the token.
+
+    `path` is the path of ours that was called, `parameters` the whole query.
 
     Raises:
-        BadStateError: unknown, used, old, or begun in another browser; nothing was sent.
+        BadStateError: unknown, used, old, begun in another browser, brought to another address,
+            from another issuer, or not signed by the service; nothing was sent.
+        AnotherAccountError: it is not the account that the integration holds records of.
         ServiceError: the service refuses the code or does not answer.
     """
     begun = _take_state(store, state, session_id)
+    query = parameters or {}
     client = oauth_client(store, begun.ref)
+    if path is not None and path != urlsplit(begun.redirect_uri).path:
+        raise BadStateError("The service sent the browser to another address than it was told.")
+    check_issuer(client, query)
+    check_signature(client, query, integration_row(store, begun.ref).settings)
+    told = read_facts(client.oauth.callback_facts, query, client.label)
     token = client.exchange(code, begun.verifier, begun.scopes)
-    _remember_account(store, begun.ref, token)
-    store_oauth_token(store, begun.ref, token)
+    join_account(store, begun.ref, token, told, another_account=begun.another_account)
     return begun.ref
 
 
 def deny_connection(store: Store, *, state: str, session_id: str) -> IntegrationRef:
     """Use up the state of a connection that the user or the service refused."""
     return _take_state(store, state, session_id).ref
-
-
-def scopes_to_ask(connector: Connector) -> tuple[str, ...]:
-    """The service's own scopes and those of its resources, each once."""
-    needed = [scope for resource in connector.resources for scope in resource.scopes]
-    return tuple(dict.fromkeys((*connector.oauth.scopes, *needed)))
 
 
 def _take_state(store: Store, state: str, session_id: str) -> _Begun:
@@ -118,19 +135,7 @@ def _take_state(store: Store, state: str, session_id: str) -> _Begun:
         ref = reference(owner)
     place = Place(row.tenant_id, row.id, VERIFIER)
     verifier = store.keyring.open(row.code_verifier, place) if row.code_verifier else None
-    return _Begun(ref, verifier, row.redirect_uri, tuple(row.scopes))
-
-
-def _remember_account(store: Store, ref: IntegrationRef, token: TokenSet) -> None:
-    with store.tenant(ref.tenant_id) as session:
-        row = session.get_one(Integration, (ref.tenant_id, ref.id))
-        account = token.account_id or "/".join(str(v) for v in row.settings.values())
-        if row.account_id is not None and row.account_id != account:
-            raise BadStateError(
-                f"{ref.key} holds the records of account {row.account_id}, and this is {account}.",
-                action="Connect that account again, or add another integration for this one.",
-            )
-        row.account_id = account
+    return _Begun(ref, verifier, row.redirect_uri, tuple(row.scopes), row.another_account)
 
 
 def _digest(text: str) -> bytes:

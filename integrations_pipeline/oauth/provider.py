@@ -3,27 +3,31 @@
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 import requests
 from oauthlib.oauth2 import OAuth2Error
-from requests.auth import HTTPBasicAuth
+from requests.auth import AuthBase, HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
 
-from integrations_pipeline.connectors.access import ClientAuth
-from integrations_pipeline.connectors.base import Connector
+from integrations_pipeline.connectors.auth import ClientAuth, Grant, OAuth
 from integrations_pipeline.connectors.paging import dig
 from integrations_pipeline.errors import ConnectAgainError, RejectedError, TransientError
 from integrations_pipeline.oauth.endpoints import Endpoints
+from integrations_pipeline.oauth.facts import read_facts
+from integrations_pipeline.oauth.machine import machine_client, statement
 from integrations_pipeline.transport.reactions import retry_after
 from integrations_pipeline.transport.redact import clean
 from integrations_pipeline.transport.session import guarded
 
-TIMEOUT = 45.0
-"""Seconds; shorter than the mark that a refresh is under way stands."""
+TIMEOUT = 40.0
+"""Seconds of silence allowed to a token endpoint."""
 LONGEST = timedelta(days=3650)
+DEAD = frozenset({"invalid_grant", "access_denied"})
+PASSING = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 
 # A service may grant other scopes than were asked; what it granted is what we store.
 os.environ["OAUTHLIB_RELAX_TOKEN_SCOPE"] = "1"  # noqa: S105 - a switch
@@ -38,14 +42,17 @@ class TokenSet:
     expires_at: datetime | None
     """None: it does not expire."""
     scopes: tuple[str, ...]
-    account_id: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    refresh_expires_at: datetime | None = None
+    consent_expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class OAuthClient:
     """Our client at one service."""
 
-    connector: Connector
+    label: str
+    oauth: OAuth
     endpoints: Endpoints
     client_id: str
     client_secret: str
@@ -53,8 +60,10 @@ class OAuthClient:
 
     def authorization(self, state: str, scopes: tuple[str, ...]) -> tuple[str, str | None]:
         """The address to send the browser to, and the PKCE verifier to keep, if there is one."""
-        session = self._session(scopes, "S256" if self.connector.oauth.pkce else None)
-        address, _ = session.authorization_url(self.endpoints.authorize_url, state=state)
+        session = self._session(scopes, "S256" if self.oauth.pkce else None)
+        address, _ = session.authorization_url(
+            self.endpoints.authorize_url, state=state, **self.oauth.authorize_params
+        )
         return str(address), getattr(session, "_code_verifier", None)
 
     def exchange(self, code: str, verifier: str | None, scopes: tuple[str, ...]) -> TokenSet:
@@ -65,16 +74,7 @@ class OAuthClient:
             TransientError: the service does not answer properly.
         """
         extra: dict[str, Any] = {"code_verifier": verifier} if verifier else {}
-        token = self._ask(
-            lambda session, how: session.fetch_token(
-                self.endpoints.token_url,
-                code=code,
-                **extra,
-                **how,
-                **self._named("include_client_id"),
-            )
-        )
-        return self._understand(token, scopes)
+        return self._understand(self._fetch(code=code, **extra), scopes)
 
     def refresh(self, refresh_token: str, scopes: tuple[str, ...]) -> TokenSet:
         """New tokens for a refresh token; without a new refresh token the old one stays.
@@ -83,25 +83,51 @@ class OAuthClient:
             ConnectAgainError: the service does not know the refresh token (any more).
             TransientError: the service does not answer properly; nothing is known to be spent.
         """
-        token = self._ask(
+        named: dict[str, Any] = {} if self._by_header else {"client_id": self.client_id}
+        answer = self._ask(
             lambda session, how: session.refresh_token(
-                self.endpoints.token_url,
-                refresh_token=refresh_token,
-                **how,
-                **self._named("client_id"),
-            )
+                self.endpoints.token_url, refresh_token=refresh_token, **how, **named
+            ),
+            secrets=(refresh_token,),
         )
-        found = self._understand(token, scopes)
+        found = self._understand(answer, scopes)
         return found if found.refresh_token else replace(found, refresh_token=refresh_token)
+
+    def ask_again(self, scopes: tuple[str, ...]) -> TokenSet:
+        """Tokens for the client itself, or for a service account; nobody consents.
+
+        Raises:
+            ConnectAgainError: the service does not know the client or account (any more).
+            TransientError: the service does not answer properly.
+        """
+        if self.oauth.grant is Grant.CLIENT_CREDENTIALS:
+            return replace(self._understand(self._fetch(scopes), scopes), refresh_token=None)
+        claims, account = statement(self.client_secret, self.endpoints.token_url, scopes)
+        found = self._understand(self._fetch(**claims), scopes)
+        return replace(found, refresh_token=None, facts={**found.facts, "account_id": account})
+
+    def _fetch(self, scopes: tuple[str, ...] = (), /, **parameters: Any) -> "_Answer":
+        named: dict[str, Any] = {} if self._by_header else {"include_client_id": True}
+        if self.oauth.grant is Grant.JWT_BEARER:
+            named = {"include_client_id": False}
+        return self._ask(
+            lambda session, how: session.fetch_token(
+                self.endpoints.token_url, **parameters, **how, **named
+            ),
+            scopes,
+            tuple(str(value) for value in parameters.values()),
+        )
 
     def _session(self, scopes: tuple[str, ...] = (), pkce: str | None = None) -> OAuth2Session:
         if self.endpoints.allow_private:
             # The operator allowed plain http for this service; oauthlib knows only this switch.
             os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
+        scope = self.oauth.scope_separator.join(scopes) or None
         session = OAuth2Session(
             self.client_id,
+            client=machine_client(self.oauth.grant, self.client_id, scope),
             redirect_uri=self.redirect_uri,
-            scope=list(scopes) or None,
+            scope=scope,
             pkce=pkce,
         )
         guarded(session, allow_private=self.endpoints.allow_private)
@@ -109,66 +135,117 @@ class OAuthClient:
             session.register_compliance_hook(hook, self._check)
         return session
 
-    def _ask(self, request: Callable[[OAuth2Session, dict[str, Any]], Mapping[str, Any]]) -> Any:
-        label = self.connector.label
+    def _ask(
+        self,
+        request: Callable[[OAuth2Session, dict[str, Any]], Mapping[str, Any]],
+        scopes: tuple[str, ...] = (),
+        secrets: tuple[str, ...] = (),
+    ) -> "_Answer":
+        asked_at = datetime.now(UTC)
         try:
-            return request(self._session(), self._authentication())
+            return _Answer(request(self._session(scopes), self._authentication()), asked_at)
         except OAuth2Error as error:
-            reason = clean(error.description or error.error or "")
-            if error.error in {"invalid_grant", "access_denied"}:
-                raise ConnectAgainError(f"{label} refuses the grant: {reason}.") from error
-            raise RejectedError(
-                f"{label} refuses the token request ({error.error}): {reason}.",
-                action="Check the client id, the client secret and the redirect address.",
-            ) from error
+            failure = self._refusal(error, secrets)
         except requests.RequestException as error:
             kind = type(error).__name__
-            raise TransientError(f"{label}'s token endpoint does not answer ({kind}).") from error
+            failure = TransientError(f"{self.label}'s token endpoint does not answer ({kind}).")
+        raise failure  # out here: the errors above may repeat what we sent
+
+    def _refusal(self, error: OAuth2Error, sent: tuple[str, ...]) -> Exception:
+        secrets = (self.client_secret, f"{self.client_id}:{self.client_secret}", *sent)
+        reason = clean(error.description or error.error or "", secrets)
+        if error.error in DEAD or error.error in self.oauth.dead_errors:
+            return ConnectAgainError(f"{self.label} refuses the grant: {reason}.")
+        if error.error in PASSING or error.error in self.oauth.retry_errors:
+            return TransientError(f"{self.label}'s token endpoint is busy: {reason}.")
+        code = clean(error.error or "", secrets)
+        return RejectedError(
+            f"{self.label} refuses the token request ({code}): {reason}.",
+            action="Check the client id, the client secret and the redirect address.",
+        )
 
     def _authentication(self) -> dict[str, Any]:
         """How the client proves itself, in the words of requests-oauthlib."""
-        oauth = self.connector.oauth
-        how: dict[str, Any] = {"timeout": TIMEOUT, **oauth.token_params}
-        if oauth.client_auth is ClientAuth.BASIC_SECRET:
-            return {**how, "auth": HTTPBasicAuth(self.client_secret, "")}
-        return {**how, "client_secret": self.client_secret}
+        oauth = self.oauth
+        headers = {
+            "Accept": "application/json",
+            "Content-Type": "application/x-www-form-urlencoded",
+            **oauth.token_headers,
+        }
+        how: dict[str, Any] = {"timeout": TIMEOUT, "headers": headers, **oauth.token_params}
+        how["auth"] = _Proof(self._pair, json_body=oauth.json_body)
+        named = oauth.grant is not Grant.JWT_BEARER and not self._by_header
+        return {**how, "client_secret": self.client_secret} if named else how
 
-    def _named(self, parameter: str) -> dict[str, Any]:
-        """The client's id in the body; the library asks for it differently in its two calls."""
-        if self.connector.oauth.client_auth is ClientAuth.BASIC_SECRET:
-            return {}
-        return {parameter: True if parameter == "include_client_id" else self.client_id}
+    @property
+    def _pair(self) -> tuple[str, str] | None:
+        """User name and password, where the client proves itself by HTTP Basic."""
+        if self.oauth.client_auth is ClientAuth.BASIC:
+            return self.client_id, self.client_secret
+        if self.oauth.client_auth is ClientAuth.BASIC_SECRET:
+            return self.client_secret, ""
+        return None
+
+    @property
+    def _by_header(self) -> bool:
+        """Whether the client names itself in a header, and so not in the body."""
+        return self.oauth.client_auth is not ClientAuth.BODY
 
     def _check(self, response: requests.Response) -> requests.Response:
         if response.status_code == 429 or response.status_code >= 500:
             error = TransientError(
-                f"{self.connector.label}'s token endpoint answered {response.status_code}.",
+                f"{self.label}'s token endpoint answered {response.status_code}.",
                 status=response.status_code,
             )
             error.retry_after = retry_after(response.headers)
             raise error
         body = _object(response.content)
         if body is None:
-            told = f"{self.connector.label}'s token endpoint sent no JSON object"
+            told = f"{self.label}'s token endpoint sent no JSON object"
             if response.ok:
                 raise TransientError(f"{told}.")
             raise RejectedError(
                 f"{told} (status {response.status_code}).", action="Check the account's address."
             )
+        if self.oauth.ok_at and not dig(body, self.oauth.ok_at):
+            body.setdefault("error", "unknown")
         # what the library can't read is left out, and then missing in the usual way
         response._content = json.dumps(_readable(body)).encode()  # noqa: SLF001 - as its own fixes do
         return response
 
-    def _understand(self, token: Mapping[str, Any], scopes: tuple[str, ...]) -> TokenSet:
-        account_at = self.connector.oauth.account_at
-        account = dig(token, account_at) if account_at else None
+    def _understand(self, answer: "_Answer", scopes: tuple[str, ...]) -> TokenSet:
+        oauth, token, since = self.oauth, answer.token, answer.asked_at
         return TokenSet(
             access_token=str(token["access_token"]),
             refresh_token=token.get("refresh_token") or None,
-            expires_at=_expiry(token.get("expires_in"), self.connector.oauth.lifetime),
+            expires_at=_expiry(token.get("expires_in"), oauth.lifetime, since),
             scopes=_granted(token, scopes),
-            account_id=None if account is None else str(account),
+            facts=read_facts(oauth.token_facts, token, self.label),
+            refresh_expires_at=_expiry(token.get(oauth.refresh_life_at), None, since),
+            consent_expires_at=_expiry(token.get(oauth.consent_life_at), None, since),
         )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Answer:
+    token: Mapping[str, Any]
+    asked_at: datetime
+    """Lives are counted from here: who knows when the service began to."""
+
+
+class _Proof(AuthBase):
+    """Proves the client by HTTP Basic where it does so, and turns the form into JSON if wanted."""
+
+    def __init__(self, pair: tuple[str, str] | None, *, json_body: bool) -> None:
+        self._pair = pair
+        self._json_body = json_body
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._json_body:
+            form = dict(parse_qsl(str(request.body), keep_blank_values=True))
+            del request.headers["Content-Type"]
+            request.prepare_body(data=None, files=None, json=form)
+        return HTTPBasicAuth(*self._pair)(request) if self._pair else request
 
 
 def _object(raw: bytes) -> dict[str, Any] | None:
@@ -191,7 +268,7 @@ def _readable(body: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _expiry(expires_in: Any, default: timedelta | None) -> datetime | None:
+def _expiry(expires_in: Any, default: timedelta | None, since: datetime) -> datetime | None:
     """When the token ends; a missing or senseless `expires_in` means the service's usual life."""
     try:
         life: timedelta | None = min(timedelta(seconds=float(expires_in)), LONGEST)
@@ -199,11 +276,11 @@ def _expiry(expires_in: Any, default: timedelta | None) -> datetime | None:
         life = default
     if life is not None and life <= timedelta(0):
         life = default
-    return None if life is None else datetime.now(UTC) + life
+    return None if life is None else since + life
 
 
 def _granted(token: Mapping[str, Any], asked: tuple[str, ...]) -> tuple[str, ...]:
-    given = token.get("scope") or token.get("scopes")
-    if isinstance(given, str):
-        given = given.replace(",", " ").split()
-    return tuple(str(scope) for scope in given) if given else asked
+    given = token.get("scope") or token.get("scopes") or asked
+    texts = [given] if isinstance(given, str) else given
+    # the library takes a list that is joined by commas for one scope
+    return tuple(scope for text in texts for scope in str(text).replace(",", " ").split())

@@ -1,67 +1,80 @@
 """Disconnecting: the service is told (RFC 7009), and the tokens are gone whatever it says."""
 
+import time
+
 import requests
 import structlog
-from sqlalchemy import delete, update
+from requests.auth import HTTPBasicAuth
 
+from integrations_pipeline.connectors.auth import OAuth, Proof, Revoke
+from integrations_pipeline.connectors.paging import dig
+from integrations_pipeline.errors import IntegrationsError
 from integrations_pipeline.oauth.accounts import IntegrationRef
+from integrations_pipeline.oauth.claims import open_secret, refreshing, take_out
 from integrations_pipeline.oauth.provider import OAuthClient
-from integrations_pipeline.oauth.vault import oauth_client
-from integrations_pipeline.store import Place, Store
-from integrations_pipeline.store.models import Integration, OAuthToken
-from integrations_pipeline.store.states import IntegrationStatus
+from integrations_pipeline.oauth.vault import integration_row, oauth_client
+from integrations_pipeline.store import Store
+from integrations_pipeline.store.models import OAuthToken
+from integrations_pipeline.transport.carriage import carried
 from integrations_pipeline.transport.session import new_session
 
 log = structlog.get_logger("integrations_pipeline.oauth")
 TIMEOUT = 20.0
+PATIENCE_SECONDS = 45.0
 
 
 def disconnect_integration(store: Store, ref: IntegrationRef) -> bool:
     """End the connection; the data stays. Returns whether the service confirmed it."""
-    with store.tenant(ref.tenant_id) as session:
-        row = session.get(OAuthToken, (ref.tenant_id, ref.id))
-        session.execute(
-            delete(OAuthToken).where(
-                OAuthToken.tenant_id == ref.tenant_id, OAuthToken.integration_id == ref.id
-            )
-        )
-        session.execute(
-            update(Integration)
-            .where(Integration.tenant_id == ref.tenant_id, Integration.id == ref.id)
-            .values(status=IntegrationStatus.INACTIVE, status_reason="disconnected")
-        )
-    return row is not None and _revoke(store, ref, row)
-
-
-def _revoke(store: Store, ref: IntegrationRef, row: OAuthToken) -> bool:
-    client = oauth_client(store, ref)
-    if client.endpoints.revoke_url is None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while refreshing(store, ref) and time.monotonic() < deadline:
+        time.sleep(0.1)  # what a refresh under way gets would stay alive at the service
+    row = take_out(store, ref)
+    way = ref.way
+    if row is None or not isinstance(way, OAuth) or way.revoke is None:
         return False
-    sealed = row.refresh_token or row.access_token
-    column = "refresh_token" if row.refresh_token else "access_token"
-    opened = {
-        column: store.keyring.open(sealed, Place(ref.tenant_id, ref.id, f"oauth_token.{column}")),
-        "access_token": store.keyring.open(
-            row.access_token, Place(ref.tenant_id, ref.id, "oauth_token.access_token")
-        ),
-    }
     try:
-        return _tell(client, opened[column], opened["access_token"], column).ok
-    except requests.RequestException as error:
+        answer = _tell(store, ref, way, way.revoke, row)
+        return answer.ok and (not way.ok_at or dig(answer.json(), way.ok_at) is True)
+    except (requests.RequestException, IntegrationsError, ValueError) as error:
         log.warning("revocation failed", integration=ref.key, error=type(error).__name__)
         return False
 
 
-def _tell(client: OAuthClient, token: str, access_token: str, kind: str) -> requests.Response:
+def _tell(
+    store: Store, ref: IntegrationRef, way: OAuth, revoke: Revoke, row: OAuthToken
+) -> requests.Response:
+    client = oauth_client(store, ref)
+    kind = "refresh_token" if row.refresh_token else "access_token"
+    access_token = open_secret(store, ref, row, "access_token")
+    values = {
+        **integration_row(store, ref).facts,
+        "token": open_secret(store, ref, row, kind),
+        "kind": kind,
+        "client_id": client.client_id,
+        "client_secret": client.client_secret,
+    }
+    body = {name: template.format(**values) for name, template in revoke.body.items()}
+    headers, auth = _proof(client, way, revoke.proof, access_token)
     with new_session(allow_private=client.endpoints.allow_private) as session:
-        address = client.endpoints.revoke_url or ""
-        if client.connector.oauth.revoke_method == "DELETE":
-            headers = {"Authorization": f"Bearer {access_token}"}
-            return session.delete(address, headers=headers, timeout=TIMEOUT, allow_redirects=False)
-        body = {
-            "token": token,
-            "token_type_hint": kind,
-            "client_id": client.client_id,
-            "client_secret": client.client_secret,
-        }
-        return session.post(address, data=body, timeout=TIMEOUT, allow_redirects=False)
+        return session.request(
+            revoke.method,
+            client.endpoints.revoke_url,
+            json=body if revoke.json_body else None,
+            data=body if body and not revoke.json_body else None,
+            headers={"Accept": "application/json", **headers},
+            auth=auth,
+            timeout=TIMEOUT,
+            allow_redirects=False,
+        )
+
+
+def _proof(
+    client: OAuthClient, way: OAuth, proof: Proof, access_token: str
+) -> tuple[dict[str, str], HTTPBasicAuth | None]:
+    if proof is Proof.CLIENT:
+        return {}, HTTPBasicAuth(client.client_id, client.client_secret)
+    if proof is Proof.SECRET:
+        return {"Authorization": f"Bearer {client.client_secret}"}, None
+    if proof is Proof.TOKEN:
+        return carried(way.carriage, access_token)[0], None
+    return {}, None

@@ -1,61 +1,75 @@
-"""The token vault: tokens sealed in the database, refreshed once however many ask.
-
-A refresh is claimed by writing a mark into the token's row (compare-and-swap on `version`), done
-with no lock held, and committed only by the claim's holder. A mark that outlived its holder is
-taken over after `MARK`; a late answer of the old holder is then refused by the version.
-"""
+"""The token vault: tokens sealed in the database, refreshed once however many ask."""
 
 import random
 import time
-from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from datetime import timedelta
 
-from sqlalchemy import ColumnElement, func, or_, update
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
-
-from integrations_pipeline.errors import ConnectAgainError, IntegrationsError, TransientError
+from integrations_pipeline.alerts import AlertKind
+from integrations_pipeline.connectors.auth import Grant, OAuth
+from integrations_pipeline.connectors.base import Connector
+from integrations_pipeline.errors import (
+    ConfigurationError,
+    ConnectAgainError,
+    IntegrationsError,
+    TransientError,
+)
+from integrations_pipeline.oauth import claims
 from integrations_pipeline.oauth.accounts import CLIENT_SECRET, IntegrationRef
+from integrations_pipeline.oauth.choosing import scopes_to_ask
+from integrations_pipeline.oauth.claims import Held, open_secret, read_token
 from integrations_pipeline.oauth.endpoints import endpoints_of
 from integrations_pipeline.oauth.provider import OAuthClient, TokenSet
-from integrations_pipeline.store import Place, Store
-from integrations_pipeline.store.models import Integration, OAuthToken
-from integrations_pipeline.store.states import IntegrationStatus
+from integrations_pipeline.store import Place, SealError, Store
+from integrations_pipeline.store.models import Integration
 
-MARK = timedelta(seconds=60)
 MARGIN = timedelta(minutes=5)
 MARGIN_SHARE = 0.2
 PATIENCE_SECONDS = 90.0
 CALLBACK = "/api/integrations/callback"
 
 
-def oauth_client(store: Store, ref: IntegrationRef) -> OAuthClient:
-    """Our client at the integration's service, with its secret opened."""
+def integration_row(store: Store, ref: IntegrationRef) -> Integration:
+    """The integration as it is now."""
     with store.tenant(ref.tenant_id) as session:
-        row = session.get_one(Integration, (ref.tenant_id, ref.id))
-    place = Place(ref.tenant_id, ref.id, CLIENT_SECRET)
+        return session.get_one(Integration, (ref.tenant_id, ref.id))
+
+
+def redirect_address(store: Store, connector: Connector) -> str:
+    """Where a service sends the browser back to: one address for each service (RFC 9700, 4.4)."""
+    return f"{store.settings.public_url.rstrip('/')}{CALLBACK}/{connector.name}"
+
+
+def oauth_client(store: Store, ref: IntegrationRef) -> OAuthClient:
+    """Our client at the integration's service, with its secret opened.
+
+    Raises:
+        ConfigurationError: the integration is connected with a key, without OAuth.
+        SealError: the client secret was moved or altered; the integration is flagged.
+    """
+    row, way = integration_row(store, ref), ref.way
+    if not isinstance(way, OAuth):
+        raise ConfigurationError(f"{ref.key} is connected with a {way.label}, without OAuth.")
+    try:
+        place = Place(ref.tenant_id, ref.id, CLIENT_SECRET)
+        secret = store.keyring.open(row.client_secret, place) if row.client_secret else ""
+    except SealError as error:
+        claims.flag(store, ref, AlertKind.SEALED_VALUE, str(error))
+        raise
     return OAuthClient(
-        connector=ref.connector,
-        endpoints=endpoints_of(ref.connector, store.settings, row.settings),
+        label=ref.connector.label,
+        oauth=way,
+        endpoints=endpoints_of(
+            ref.connector, store.settings, row.settings, way=way, facts=row.facts
+        ),
         client_id=row.client_id or "",
-        client_secret=store.keyring.open(row.client_secret, place) if row.client_secret else "",
-        redirect_uri=store.settings.public_url.rstrip("/") + CALLBACK,
+        client_secret=secret,
+        redirect_uri=redirect_address(store, ref.connector) if way.grant is Grant.CODE else "",
     )
 
 
 def store_oauth_token(store: Store, ref: IntegrationRef, token: TokenSet) -> None:
     """Keep a new connection's tokens in place of older ones; the integration is ACTIVE."""
-    values = _sealed(store, ref, token)
-    fresh = {"version": OAuthToken.version + 1, "refresh_holder": None, "refresh_started_at": None}
-    with store.tenant(ref.tenant_id) as session:
-        session.execute(
-            insert(OAuthToken)
-            .values(tenant_id=ref.tenant_id, integration_id=ref.id, **values)
-            .on_conflict_do_update(
-                index_elements=["tenant_id", "integration_id"], set_={**values, **fresh}
-            )
-        )
-        _set_status(session, ref, IntegrationStatus.ACTIVE, None)
+    claims.save_connection(store, ref, token)
 
 
 def get_valid_token(store: Store, ref: IntegrationRef, *, rejected: str | None = None) -> str:
@@ -66,204 +80,112 @@ def get_valid_token(store: Store, ref: IntegrationRef, *, rejected: str | None =
     Raises:
         ConnectAgainError: there is none and none can be got without a person.
         TransientError: the token endpoint does not answer, and the last token has run out.
+        SealError: a stored secret was moved or altered.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        row = _read(store, ref)
-        current = _open(store, ref, row, "access_token")
+        held = read_token(store, ref)
+        current = open_secret(store, ref, held.row, "access_token")
         usable = current != rejected
-        if usable and not _is_due(row):
+        if usable and not _is_due(held):
             return current
-        if row.refresh_token is None:
-            return _last_token(store, ref, row, current, usable=usable)
-        holder = _claim(store, ref, row)
+        if not _renewable(ref, held):
+            return _last_token(store, ref, held, current, usable=usable)
+        if held.resting and usable and held.alive:
+            return current
+        if held.resting:
+            raise _resting(ref, held)
+        holder = claims.claim(store, ref, held.row)
         if holder is not None:
-            return refresh_access_token(store, ref, row, holder, usable=usable)
-        if usable and _is_alive(row):
+            return refresh_access_token(store, ref, held, holder, usable=usable)
+        if usable and held.alive:
             return current  # someone refreshes it at this moment; it still has some time
         time.sleep(0.1)
     raise TransientError(f"{ref.key}: the token is being refreshed elsewhere and does not arrive.")
 
 
 def refresh_access_token(
-    store: Store, ref: IntegrationRef, row: OAuthToken, holder: str, *, usable: bool
+    store: Store, ref: IntegrationRef, held: Held, holder: str, *, usable: bool
 ) -> str:
-    """Refresh under a claim and return the new access token; see `get_valid_token`."""
+    """Refresh under a claim and return the new access token; see `get_valid_token`.
+
+    `usable`: the service has not refused the access token that is there.
+    """
     try:
-        refresh_token = _open(store, ref, row, "refresh_token")
-        token = oauth_client(store, ref).refresh(refresh_token, tuple(row.scopes))
+        with claims.kept(store, ref, holder):
+            token = _new_tokens(store, ref, held, holder)
+    except claims.ClaimLostError:
+        return _after_another(store, ref, held)
     except ConnectAgainError as error:
-        return _after_refusal(store, ref, row, error)
-    except IntegrationsError:
-        _release(store, ref, holder)
-        if usable and _is_alive(row):
-            return _open(store, ref, row, "access_token")
+        if claims.end(store, ref, held.row, holder, str(error)):
+            raise
+        # Another has taken the claim over and may have won; what it stored decides.
+        return _after_another(store, ref, held)
+    except IntegrationsError as error:
+        if not claims.rest(store, ref, held, holder, getattr(error, "retry_after", None)):
+            return _after_another(store, ref, held)
+        if usable and held.alive:
+            return open_secret(store, ref, held.row, "access_token")
         raise
-    if not _replace(store, ref, row, holder, token):
+    if not claims.replace(store, ref, held.row, holder, token):
         # Our claim was taken over: what the other one stored is newer than what we hold.
-        return _open(store, ref, _read(store, ref), "access_token")
+        return _after_another(store, ref, held)
     return token.access_token
 
 
 def mark_broken(store: Store, ref: IntegrationRef, reason: str) -> None:
-    """The integration is in ERROR until a person connects it again."""
-    with store.tenant(ref.tenant_id) as session:
-        _set_status(session, ref, IntegrationStatus.ERROR, reason)
+    """The integration is in ERROR until a person connects it again; an alert says so."""
+    claims.flag(store, ref, AlertKind.CONNECT_AGAIN, reason)
 
 
-def end_connection(store: Store, ref: IntegrationRef, row: OAuthToken, reason: str) -> bool:
-    """Let these credentials be dead: no further try until a person connects again.
-
-    False: others have taken their place in the meantime; nothing was changed.
-    """
-    with store.tenant(ref.tenant_id) as session:
-        ended = session.execute(
-            update(OAuthToken)
-            .where(*_of(ref), OAuthToken.version == row.version)
-            .values(
-                refresh_token=None,
-                refresh_holder=None,
-                refresh_started_at=None,
-                version=OAuthToken.version + 1,
-            )
-            .returning(OAuthToken.version)
-        ).first()
-        if ended is not None:
-            _set_status(session, ref, IntegrationStatus.ERROR, reason)
-    return ended is not None
+def _new_tokens(store: Store, ref: IntegrationRef, held: Held, holder: str) -> TokenSet:
+    client = oauth_client(store, ref)
+    if client.oauth.asks_again:
+        row = integration_row(store, ref)
+        return client.ask_again(scopes_to_ask(ref.connector, client.oauth, row))
+    refresh_token = open_secret(store, ref, held.row, "refresh_token")
+    if not claims.confirm(store, ref, holder):
+        raise claims.ClaimLostError  # what another got with this refresh token must not end
+    return client.refresh(refresh_token, tuple(held.row.scopes))
 
 
-def _read(store: Store, ref: IntegrationRef) -> OAuthToken:
-    with store.tenant(ref.tenant_id) as session:
-        row = session.get(OAuthToken, (ref.tenant_id, ref.id))
-    if row is None:
-        raise ConnectAgainError(
-            "The account is not connected yet.", action=f"Run: integrations connect {ref.key}"
-        )
-    return row
+def _after_another(store: Store, ref: IntegrationRef, held: Held) -> str:
+    old = open_secret(store, ref, held.row, "access_token")
+    return get_valid_token(store, ref, rejected=old)
 
 
-def _open(store: Store, ref: IntegrationRef, row: OAuthToken, column: str) -> str:
-    sealed: bytes | None = getattr(row, column)
-    if sealed is None:
-        raise ConnectAgainError("The connection has ended.")
-    return store.keyring.open(sealed, _place(ref, column))
+def _renewable(ref: IntegrationRef, held: Held) -> bool:
+    asks_again = isinstance(ref.way, OAuth) and ref.way.asks_again
+    return asks_again or held.row.refresh_token is not None
 
 
-def _of(ref: IntegrationRef) -> tuple[ColumnElement[bool], ...]:
-    return (OAuthToken.tenant_id == ref.tenant_id, OAuthToken.integration_id == ref.id)
-
-
-def _place(ref: IntegrationRef, column: str) -> Place:
-    return Place(ref.tenant_id, ref.id, f"oauth_token.{column}")
-
-
-def _sealed(store: Store, ref: IntegrationRef, token: TokenSet) -> dict[str, object]:
-    seal, refresh = store.keyring.seal, token.refresh_token
-    return {
-        "access_token": seal(token.access_token, _place(ref, "access_token")),
-        "refresh_token": seal(refresh, _place(ref, "refresh_token")) if refresh else None,
-        "scopes": list(token.scopes),
-        "expires_at": token.expires_at,
-        "obtained_at": datetime.now(UTC),
-    }
-
-
-def _is_alive(row: OAuthToken) -> bool:
-    return row.expires_at is None or row.expires_at > datetime.now(UTC) + timedelta(seconds=1)
-
-
-def _is_due(row: OAuthToken) -> bool:
+def _is_due(held: Held) -> bool:
     """Whether to refresh now: some time before the end, not the same moment in every process."""
-    if row.expires_at is None:
+    if held.row.expires_at is None:
         return False
-    life = row.expires_at - row.obtained_at
+    life = held.row.expires_at - held.row.obtained_at
     margin = min(MARGIN, life * MARGIN_SHARE) * random.uniform(1.0, 1.25)  # noqa: S311 - jitter
-    return row.expires_at - margin <= datetime.now(UTC)
-
-
-def _claim(store: Store, ref: IntegrationRef, row: OAuthToken) -> str | None:
-    holder = uuid4().hex
-    free = or_(
-        OAuthToken.refresh_started_at.is_(None), OAuthToken.refresh_started_at < func.now() - MARK
-    )
-    with store.tenant(ref.tenant_id) as session:
-        claimed = session.execute(
-            update(OAuthToken)
-            .where(*_of(ref), OAuthToken.version == row.version, free)
-            .values(refresh_holder=holder, refresh_started_at=func.now())
-            .returning(OAuthToken.version)
-        ).first()
-    return holder if claimed else None
-
-
-def _release(store: Store, ref: IntegrationRef, holder: str) -> None:
-    with store.tenant(ref.tenant_id) as session:
-        session.execute(
-            update(OAuthToken)
-            .where(*_of(ref), OAuthToken.refresh_holder == holder)
-            .values(refresh_holder=None, refresh_started_at=None)
-        )
-
-
-def _replace(
-    store: Store, ref: IntegrationRef, row: OAuthToken, holder: str, token: TokenSet
-) -> bool:
-    """Store both tokens in one commit, if the claim is still ours."""
-    with store.tenant(ref.tenant_id) as session:
-        stored = session.execute(
-            update(OAuthToken)
-            .where(
-                *_of(ref),
-                OAuthToken.version == row.version,
-                OAuthToken.refresh_holder == holder,
-            )
-            .values(
-                **_sealed(store, ref, token),
-                version=row.version + 1,
-                refresh_holder=None,
-                refresh_started_at=None,
-            )
-            .returning(OAuthToken.version)
-        ).first()
-    return stored is not None
-
-
-def _after_refusal(
-    store: Store, ref: IntegrationRef, row: OAuthToken, error: ConnectAgainError
-) -> str:
-    """Another process may have won the race; if none did, the connection is over."""
-    if end_connection(store, ref, row, str(error)):
-        raise error
-    now = _read(store, ref)
-    if now.refresh_token is None and not _is_alive(now):
-        raise error
-    return _open(store, ref, now, "access_token")
+    return held.row.expires_at - margin <= held.now
 
 
 def _last_token(
-    store: Store, ref: IntegrationRef, row: OAuthToken, current: str, *, usable: bool
+    store: Store, ref: IntegrationRef, held: Held, current: str, *, usable: bool
 ) -> str:
     """The access token, where there is nothing to refresh it with."""
-    if usable and _is_alive(row):
+    if usable and held.alive:
         return current
     error = ConnectAgainError("The connection has ended.")
     mark_broken(store, ref, str(error))
     raise error
 
 
-def _set_status(
-    session: Session, ref: IntegrationRef, status: IntegrationStatus, reason: str | None
-) -> None:
-    change = (
-        update(Integration)
-        .where(Integration.tenant_id == ref.tenant_id, Integration.id == ref.id)
-        .values(status=status.value, status_reason=reason, updated_at=func.now())
+def _resting(ref: IntegrationRef, held: Held) -> TransientError:
+    seconds = held.resting.total_seconds()
+    error = TransientError(
+        f"{ref.key}: the last refresh failed; the next one is tried in {seconds:.0f} seconds."
     )
-    if status is IntegrationStatus.ERROR:
-        # the first reason is the one that explains it
-        change = change.where(Integration.status != IntegrationStatus.ERROR)
-    session.execute(change)
+    error.retry_after = seconds
+    return error
 
 
 class VaultTokens:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from integrations_pipeline.errors import ConfigurationError
 from integrations_pipeline.settings import Settings
+from integrations_pipeline.store.database import normal_url
 
 DATABASE_VARIABLE = "INTEGRATIONS_DAGSTER_DATABASE_URL"
 LOCATION = "integrations"
@@ -23,12 +24,10 @@ def dagster_url(settings: Settings, url: URL) -> URL:
         ConfigurationError: it is missing and can't be made.
     """
     if settings.dagster_database_url is not None:
-        from sqlalchemy import make_url
-
-        given = make_url(settings.dagster_database_url.get_secret_value())
+        given = normal_url(settings.dagster_database_url.get_secret_value(), DATABASE_VARIABLE)
         return given.set(drivername="postgresql+psycopg2")
     name = f"{url.database}_dagster"
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", hide_parameters=True)
     try:
         with engine.connect() as connection:
             find = text("SELECT 1 FROM pg_database WHERE datname = :name")

@@ -1,1 +1,1 @@
-"""Three SaaS services emulated on loopback: the pipeline can be tried with no account at all."""
+"""SaaS services emulated on loopback: the pipeline can be tried with no account at all."""

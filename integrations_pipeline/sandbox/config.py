@@ -18,3 +18,11 @@ class SandboxConfig:
     zendesk_held_back_seconds: float = 2.0
     hubspot_search_lag_seconds: float = 0.0
     records: int = 2000
+    # What users consent to, whatever is asked for; None: to all of it.
+    grant_scopes: tuple[str, ...] | None = None
+    # How long a refresh token of Jira works on after it was replaced; 600 in reality.
+    jira_grace_seconds: float = 10.0
+    # The age at which QuickBooks replaces a refresh token's value; 86400 in reality.
+    quickbooks_rotation_seconds: float = 0.0
+    # How long QuickBooks takes the old value after that.
+    quickbooks_grace_seconds: float = 86_400.0

@@ -12,10 +12,19 @@ from starlette.routing import Route
 from integrations_pipeline.sandbox.accounts import ACCOUNTS, CLIENTS
 from integrations_pipeline.sandbox.dataset import Dataset, RefusedError
 from integrations_pipeline.sandbox.faults import KINDS, Fault
+from integrations_pipeline.sandbox.keys import keys_of
 from integrations_pipeline.sandbox.replies import ApiError, Reply
 from integrations_pipeline.sandbox.state import SandboxState
 
-_SETTINGS = ("token_seconds", "zendesk_held_back_seconds", "hubspot_search_lag_seconds")
+_SETTINGS = (
+    "token_seconds",
+    "zendesk_held_back_seconds",
+    "hubspot_search_lag_seconds",
+    "jira_grace_seconds",
+    "quickbooks_rotation_seconds",
+    "quickbooks_grace_seconds",
+)
+_SCOPES = "grant_scopes"
 
 
 class Control:
@@ -34,6 +43,8 @@ class Control:
             ("POST", "/sandbox/settings", self.settings),
             ("POST", "/sandbox/{service}/faults", self.add_fault),
             ("DELETE", "/sandbox/{service}/faults", self.clear_faults),
+            ("GET", f"{data}/tokens", self.tokens),
+            ("DELETE", f"{data}/grants", self.end_grants),
             ("GET", f"{data}/counts", self.counts),
             ("GET", f"{data}/records/{{resource}}", self.records),
             ("POST", f"{data}/records/{{resource}}", self.create),
@@ -56,6 +67,7 @@ class Control:
                 "client_id": client.client_id,
                 "client_secret": client.client_secret,
                 "settings": client.settings,
+                "keys": keys_of(client.service, client.account),
             }
             for client in CLIENTS
         ]
@@ -79,10 +91,11 @@ class Control:
     async def settings(self, request: Request) -> Reply:
         wanted = await _object(request)
         for name, value in wanted.items():
-            if name not in _SETTINGS or not _is_number(value) or value < 0:
+            if not _is_scopes(name, value) and not _is_span(name, value):
                 raise _problem(422, f"No such setting or value: {name}.")
-        self._state.config = replace(self._state.config, **wanted)
-        return Reply({name: getattr(self._state.config, name) for name in _SETTINGS})
+        changed: Any = {n: tuple(v) if isinstance(v, list) else v for n, v in wanted.items()}
+        self._state.config = replace(self._state.config, **changed)
+        return Reply({n: getattr(self._state.config, n) for n in (*_SETTINGS, _SCOPES)})
 
     async def add_fault(self, request: Request) -> Reply:
         service = self._service(request)
@@ -101,6 +114,15 @@ class Control:
 
     async def clear_faults(self, request: Request) -> Reply:
         self._state.faults.clear(self._service(request))
+        return Reply(status=204)
+
+    async def tokens(self, request: Request) -> Reply:
+        key = self._service(request), self._account(request)
+        return Reply(self._state.token_counts.of(key))
+
+    async def end_grants(self, request: Request) -> Reply:
+        """The user disconnects the app in the service itself."""
+        self._state.vault.end_grants(self._service(request), self._account(request))
         return Reply(status=204)
 
     async def counts(self, request: Request) -> Reply:
@@ -143,10 +165,14 @@ class Control:
             raise _problem(404, f"No service {name}.")
         return name
 
-    def _dataset(self, request: Request) -> Dataset:
+    def _account(self, request: Request) -> str:
         account = str(request.path_params["account"])
         if account not in ACCOUNTS:
             raise _problem(404, f"No account {account}.")
+        return account
+
+    def _dataset(self, request: Request) -> Dataset:
+        account = self._account(request)
         data: Dataset = self._state.dataset(self._service(request), account)
         return data
 
@@ -187,6 +213,18 @@ async def _object(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise _problem(422, "The body is no JSON object.")
     return body
+
+
+def _is_span(name: str, value: object) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return name in _SETTINGS and value >= 0
+
+
+def _is_scopes(name: str, value: object) -> bool:
+    """A list of strings, or nothing to let users grant all again."""
+    is_list = isinstance(value, list) and all(isinstance(scope, str) for scope in value)
+    return name == _SCOPES and (value is None or is_list)
 
 
 def _is_number(value: object) -> bool:

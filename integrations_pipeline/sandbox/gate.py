@@ -23,7 +23,7 @@ from integrations_pipeline.sandbox.service import (
 )
 from integrations_pipeline.sandbox.state import SandboxState
 from integrations_pipeline.sandbox.tables import Record
-from integrations_pipeline.sandbox.vault import AccessToken
+from integrations_pipeline.sandbox.vault import NEVER, AccessToken
 
 
 class Gate:
@@ -136,9 +136,7 @@ class Gate:
     def _dispatch(self, request: ApiRequest, account: str | None) -> Reply:
         token_route = routed(self._service.token_operations, request)
         if token_route is not None:
-            operation, request = token_route
-            call = TokenCall(request, self._state.vault, self._state.config)
-            return operation.handler(call)
+            return self._issue(*token_route, account)
         access = self._authenticate(request)
         usages = self._spend(request, access.account)
         route = routed(self._service.operations, request)
@@ -146,12 +144,40 @@ class Gate:
             return self._service.unknown_path(request)
         return self._perform(*route, access, usages)
 
+    def _issue(
+        self,
+        operation: Operation[Callable[[TokenCall], Reply]],
+        request: ApiRequest,
+        account: str | None,
+    ) -> Reply:
+        try:
+            reply = operation.handler(TokenCall(request, self._state.vault, self._state.config))
+        except ApiError as error:
+            reply = error.reply
+        self._state.token_counts.add(
+            (self._service.name, account), request.fields, reply, revokes=operation.revokes
+        )
+        return reply
+
     def _authenticate(self, request: ApiRequest) -> AccessToken:
+        access = self._key_access(request) or self._token_access(request)
+        self._state.vault.used(access)
+        return access
+
+    def _key_access(self, request: ApiRequest) -> AccessToken | None:
+        account = self._service.key_account(request)
+        if account is None or not self._service.belongs(account, request.tenant):
+            return None
+        now = request.now
+        name = self._service.name
+        return AccessToken("key", "key", name, account, (), now, now + NEVER, by_key=True)
+
+    def _token_access(self, request: ApiRequest) -> AccessToken:
         value = self._service.bearer(request)
         access = self._state.vault.access_token(self._service.name, value or "")
         if access is None:
             reason = "invalid" if value else "missing"
-        elif request.tenant not in {None, access.account}:
+        elif not self._service.belongs(access.account, request.tenant):
             reason = "invalid"
         elif self._state.vault.is_expired(access):
             reason = "expired"
@@ -178,8 +204,13 @@ class Gate:
         call = Call(request, access, data, self._state.vault, self._state.config)
         limits = self._service.limit_headers(usages)
         try:
-            self._service.check_scopes(call)
+            if not access.by_key:
+                self._service.check_scopes(call)
             reply = operation.handler(call)
         except ApiError as error:
             reply = error.reply
+        if operation.revokes:
+            self._state.token_counts.add(
+                (self._service.name, access.account), {}, reply, revokes=True
+            )
         return replace(reply, headers={**limits, **reply.headers})

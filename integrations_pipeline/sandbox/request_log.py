@@ -7,7 +7,16 @@ from urllib.parse import parse_qsl
 
 KEPT = 20_000
 _SECRET_PARAMETERS = frozenset(
-    {"access_token", "client_secret", "code", "code_verifier", "hapikey", "refresh_token", "token"}
+    {
+        "access_token",
+        "api_key",
+        "client_secret",
+        "code",
+        "code_verifier",
+        "hapikey",
+        "refresh_token",
+        "token",
+    }
 )
 
 

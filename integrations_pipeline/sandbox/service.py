@@ -1,5 +1,6 @@
 """The parts an emulated service is made of: a request, a call, operations and rules."""
 
+import base64
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from integrations_pipeline.sandbox.accounts import Client
+from integrations_pipeline.sandbox.accounts import ACCOUNTS, Client
 from integrations_pipeline.sandbox.config import SandboxConfig
 from integrations_pipeline.sandbox.dataset import Dataset
 from integrations_pipeline.sandbox.limits import Budget, Usage
@@ -56,9 +57,34 @@ class ApiRequest:
             return None
 
     @property
+    def says_json(self) -> bool:
+        return "json" in self.headers.get("content-type", "")
+
+    @cached_property
+    def fields(self) -> Mapping[str, Any]:
+        """The parameters of a token request: JSON or a form, as its content type says."""
+        if self.says_json:
+            return self.json if isinstance(self.json, dict) else {}
+        return self.form
+
+    @property
     def bearer(self) -> str | None:
+        return self.authorization("bearer")
+
+    @cached_property
+    def basic(self) -> tuple[str, str] | None:
+        """User and password of HTTP Basic."""
+        try:
+            decoded = base64.b64decode(self.authorization("basic") or "").decode()
+        except ValueError:
+            return None
+        user, colon, password = decoded.partition(":")
+        return (user, password) if colon else None
+
+    def authorization(self, wanted: str) -> str | None:
+        """The credentials in the Authorization header, if they are of this scheme."""
         scheme, _, value = self.headers.get("authorization", "").partition(" ")
-        return value.strip() if scheme.lower() == "bearer" and value.strip() else None
+        return value.strip() if scheme.lower() == wanted and value.strip() else None
 
 
 @dataclass(frozen=True)
@@ -103,6 +129,8 @@ class Operation(Generic[Handler]):
     method: str
     template: str
     handler: Handler
+    revokes: bool = False
+    """Whether its success ends tokens: such requests are counted."""
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
@@ -124,6 +152,13 @@ class ConsentRules:
     pkce: bool = True
     response_type_required: bool = False
     scopes: re.Pattern[str] = re.compile(r".*")
+    scope_separator: str = " "
+    required: Mapping[str, str | None] = field(default_factory=dict)
+    """Parameters that must be there, and their value where only one is right."""
+    offline_scopes: frozenset[str] = frozenset()
+    """A refresh token comes only if one of them was granted; without any, always."""
+    offline_params: Mapping[str, str] = field(default_factory=dict)
+    """A refresh token comes only if all of them were asked for."""
     # RFC 6749 sends a bad scope back to the client; HubSpot shows a page to the user instead.
     scope_error_redirects: bool = True
 
@@ -169,8 +204,29 @@ class Service(ABC, Generic[D]):
     def endless(self, request: ApiRequest, body: Record) -> Record:
         """The same page with a cursor that leads on."""
 
+    def tenants(self, account: str) -> frozenset[str]:
+        """The names by which an account is addressed in the service's paths."""
+        return frozenset({account})
+
+    def tenant_exists(self, tenant: str | None) -> bool:
+        return tenant is None or any(tenant in self.tenants(account) for account in ACCOUNTS)
+
+    def belongs(self, account: str, tenant: str | None) -> bool:
+        """Whether a path may lead to this account; None: the path names none."""
+        return tenant is None or tenant in self.tenants(account)
+
+    def callback(self, client: Client, answer: dict[str, str], now: float) -> dict[str, str]:
+        """What is sent back to the client's redirect_uri."""
+        del client, now
+        return answer
+
     def bearer(self, request: ApiRequest) -> str | None:
         return request.bearer
+
+    def key_account(self, request: ApiRequest) -> str | None:
+        """The account whose key, copied by an admin, the request carries."""
+        del request
+        return None
 
     def claimed_client(self, request: ApiRequest) -> Client | None:
         """The client a token request says it comes from, before its secret is checked."""
@@ -183,7 +239,7 @@ class Service(ABC, Generic[D]):
         if token is not None:
             return token.account
         client = self.claimed_client(request)
-        return client.account if client else None
+        return client.account if client else self.key_account(request)
 
     def refusal(self, request: ApiRequest) -> Reply | None:
         """An answer given before anything else is looked at."""

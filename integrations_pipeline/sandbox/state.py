@@ -12,6 +12,7 @@ from integrations_pipeline.sandbox.request_log import RequestLog
 from integrations_pipeline.sandbox.service import Service
 from integrations_pipeline.sandbox.state_file import StateFile
 from integrations_pipeline.sandbox.tables import Record
+from integrations_pipeline.sandbox.token_counts import TokenCounts
 from integrations_pipeline.sandbox.vault import Vault
 
 
@@ -29,6 +30,7 @@ class SandboxState:
         self.clock = clock
         self.faults = Faults()
         self.log = RequestLog()
+        self.token_counts = TokenCounts()
         self.windows = {name: RollingWindows() for name in services}
         self._file = StateFile(config.state_file)
         stored = self._file.load()

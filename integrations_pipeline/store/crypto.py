@@ -8,21 +8,31 @@ import base64
 import binascii
 import os
 import stat
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from uuid import UUID
 
+import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy.exc import SQLAlchemyError
 
 from integrations_pipeline.errors import IntegrationsError, MasterKeyError
 from integrations_pipeline.settings import Settings
 
+FRESH_SECONDS = 1.0
+"""How old a view of the keys may be to seal under, and the pause after a search for nothing."""
 KEY_BYTES = 32
 NONCE_BYTES = 12
 FORMAT = b"\x01"
 SHORTEST = len(FORMAT) + 16 + NONCE_BYTES + 16
 """Format, key id, nonce and the authentication tag of an empty text."""
+
+log = structlog.get_logger("integrations_pipeline.store")
 
 
 class SealError(IntegrationsError):
@@ -47,37 +57,134 @@ class Place:
         )
 
 
-class Keyring:
-    """The unwrapped data keys of this process; new values are sealed under the current one."""
+@dataclass(frozen=True, slots=True, repr=False)
+class DataKeys:
+    """What the database holds: all ids, oldest first, and the keys that were unwrapped."""
 
-    def __init__(self, keys: dict[UUID, bytes], current: UUID) -> None:
-        self._keys = {key_id: AESGCM(key) for key_id, key in keys.items()}
-        self._current = current
+    ids: tuple[UUID, ...]
+    unwrapped: Mapping[UUID, bytes]
+
+    @property
+    def current(self) -> UUID:
+        """The newest: what new values are sealed under."""
+        return self.ids[-1]
+
+
+Load = Callable[[Collection[UUID]], DataKeys]
+"""Reads the keys; those whose ids are known already need no unwrapping."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _View:
+    keys: Mapping[UUID, AESGCM]
+    current: UUID
+
+
+class Keyring:
+    """The unwrapped data keys of this process; new values are sealed under the current one.
+
+    With `load` it follows a rotation that another process runs: it looks for keys that it does not
+    know, and for a newer one to seal under. Safe to use from many threads.
+    """
+
+    def __init__(self, keys: Mapping[UUID, bytes], current: UUID, load: Load | None = None) -> None:
+        self._view = _View({key_id: AESGCM(key) for key_id, key in keys.items()}, current)
+        self._load = load
+        self._loading, self._looking = threading.Lock(), threading.Lock()
+        self._tried = self._seen = time.monotonic()  # when the last load, the last good one began
+        self._missed = self._seen - FRESH_SECONDS  # when a key was last looked for in vain
 
     def seal(self, text: str, place: Place) -> bytes:
         """The text, encrypted for its place."""
-        nonce = os.urandom(NONCE_BYTES)
-        sealed = self._keys[self._current].encrypt(
-            nonce, text.encode(), place.associated_data(self._current)
-        )
-        return FORMAT + self._current.bytes + nonce + sealed
+        view, nonce = self._fresh_view(), os.urandom(NONCE_BYTES)
+        data = place.associated_data(view.current)
+        sealed = view.keys[view.current].encrypt(nonce, text.encode(), data)
+        return FORMAT + view.current.bytes + nonce + sealed
 
     def open(self, sealed: bytes, place: Place) -> str:
         """The text that was sealed for this place.
 
         Raises:
             SealError: it was sealed for another place, altered, or under an unknown key.
+            MasterKeyError: its key is there, but this process's master key does not open it.
         """
         if len(sealed) < SHORTEST:
             raise SealError("A stored secret is cut off.")
         key_id, nonce, body = UUID(bytes=sealed[1:17]), sealed[17:29], sealed[29:]
-        key = self._keys.get(key_id)
-        if sealed[:1] != FORMAT or key is None:
+        key = self._find(key_id) if sealed[:1] == FORMAT else None
+        if key is None:
             raise SealError("A stored secret is sealed under an unknown key.")
         try:
             return key.decrypt(nonce, body, place.associated_data(key_id)).decode()
         except InvalidTag as error:
             raise SealError("A stored secret was moved or altered; it stays shut.") from error
+
+    def _fresh_view(self) -> _View:
+        now = time.monotonic()
+        if self._load is not None and now - self._tried > FRESH_SECONDS:
+            try:
+                self._renew(now)
+            except (SQLAlchemyError, IntegrationsError) as error:
+                # What is sealed here may be a token that its service gives out once: the known key
+                # still serves, and if it is gone, the database refuses the value.
+                log.warning("data keys not read again", error=type(error).__name__)
+        return self._view
+
+    def _find(self, key_id: UUID) -> AESGCM | None:
+        if key_id not in self._view.keys and self._load is not None:
+            self._look_for(key_id)
+        return self._view.keys.get(key_id)
+
+    def _look_for(self, key_id: UUID) -> None:
+        """Read the keys again for an unknown id; after a search in vain, a second later.
+
+        To refuse at once would be wrong: a key that is made in this second is a good one.
+        All who wait share one load.
+        """
+        asked = time.monotonic()
+        with self._looking:
+            if self._seen < asked:
+                time.sleep(max(0.0, self._missed + FRESH_SECONDS - time.monotonic()))
+                self._renew(asked)
+                if key_id not in self._view.keys:
+                    self._missed = time.monotonic()
+
+    def _renew(self, asked: float) -> None:
+        """Read the keys, unless somebody has begun to after `asked` and succeeded."""
+        with self._loading:
+            if self._load is None or self._seen >= asked:
+                return
+            self._tried = began = time.monotonic()
+            found = self._load(self._view.keys)
+            # Keys that were deleted stay known here: a row that was read before may need one.
+            more = {key_id: AESGCM(key) for key_id, key in found.unwrapped.items()}
+            self._view = _View({**self._view.keys, **more}, found.current)
+            self._seen = began
+
+
+class MasterKey(Protocol):
+    """What wraps the data keys: a key of ours, or one that never leaves its KMS."""
+
+    def wrap(self, key_id: UUID, key: bytes) -> bytes:
+        """A data key, encrypted and bound to its id."""
+
+    def unwrap(self, key_id: UUID, wrapped: bytes) -> bytes:
+        """The data key again; an error if it was wrapped by another key or for another id."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LocalMasterKey:
+    """A master key whose bytes this process holds."""
+
+    key: bytes
+
+    def wrap(self, key_id: UUID, key: bytes) -> bytes:
+        """See `wrap`."""
+        return wrap(self.key, key_id, key)
+
+    def unwrap(self, key_id: UUID, wrapped: bytes) -> bytes:
+        """See `unwrap`."""
+        return unwrap(self.key, key_id, wrapped)
 
 
 def wrap(master: bytes, key_id: UUID, key: bytes) -> bytes:
@@ -94,7 +201,7 @@ def unwrap(master: bytes, key_id: UUID, wrapped: bytes) -> bytes:
     """
     try:
         return AESGCM(master).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], key_id.bytes)
-    except InvalidTag as error:
+    except (InvalidTag, ValueError) as error:
         raise MasterKeyError("The master key is wrong: it does not open the data keys.") from error
 
 
@@ -106,7 +213,15 @@ def read_master_key(settings: Settings) -> bytes:
     """
     if settings.master_key is not None:
         return _decode(settings.master_key.get_secret_value(), "INTEGRATIONS_MASTER_KEY")
-    path = settings.master_key_file or settings.data_folder / "master.key"
+    return read_key_file(settings.master_key_file or settings.data_folder / "master.key")
+
+
+def read_key_file(path: Path) -> bytes:
+    """The master key in this file.
+
+    Raises:
+        MasterKeyError: there is none, or it is not 32 bytes in base64.
+    """
     try:
         return _decode(path.read_text(), str(path))
     except (OSError, UnicodeDecodeError) as error:
@@ -127,12 +242,24 @@ def _decode(text: str, source: str) -> bytes:
 
 
 def create_master_key(path: Path) -> None:
-    """Write a new master key to `path`, readable by its owner only; an existing file stays."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    """Write a new master key to `path`, readable by its owner only; an existing file stays.
+
+    Raises:
+        MasterKeyError: it can't be written.
+    """
     try:
-        handle = os.open(path, flags, stat.S_IRUSR | stat.S_IWUSR)
-    except FileExistsError:
-        return
-    with os.fdopen(handle, "w") as file:
-        file.write(base64.b64encode(os.urandom(KEY_BYTES)).decode() + "\n")
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_new(path, base64.b64encode(os.urandom(KEY_BYTES)).decode() + "\n")
+    except OSError as error:
+        if not path.is_file():  # else another process was faster
+            raise MasterKeyError(f"{path} can't be written ({error.strerror}).") from error
+
+
+def _write_new(path: Path, text: str) -> None:
+    """On disk when this returns: what the key wraps must not outlive it."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    with os.fdopen(os.open(path, flags, stat.S_IRUSR | stat.S_IWUSR), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

@@ -18,13 +18,17 @@ from integrations_pipeline.store.warehouse import ROLE
 
 def application_engine(url: URL) -> Engine:
     """An engine whose connections all act as the application's role, in UTC."""
-    engine = create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True)
+    engine = create_engine(
+        url, pool_size=10, max_overflow=20, pool_pre_ping=True, hide_parameters=True
+    )
 
     @event.listens_for(engine, "connect")
     def act_as_application(connection: psycopg.Connection[Any], _: object) -> None:
         connection.autocommit = True
         connection.execute(f"SET ROLE {ROLE}")
         connection.execute("SET TIME ZONE 'UTC'")
+        # a process that stands still inside a transaction must not keep its locks
+        connection.execute("SET idle_in_transaction_session_timeout = '20s'")
         connection.autocommit = False
 
     return engine
@@ -65,19 +69,19 @@ def set_tenant(connection: Connection, tenant_id: UUID) -> None:
     )
 
 
-def normal_url(url: str) -> URL:
+def normal_url(url: str, variable: str = "DATABASE_URL") -> URL:
     """The address with our driver written out (bare `postgresql://` means different drivers).
 
     Raises:
-        ConfigurationError: it is no address of a PostgreSQL database.
+        ConfigurationError: the variable holds no address of a PostgreSQL database.
     """
+    told = f"{variable} is no address of the form postgresql://user:password@host/database."
     try:
         found = make_url(url)
-    except (ArgumentError, ValueError) as error:
-        raise ConfigurationError(_NO_URL) from error
-    if not found.drivername.startswith("postgres") or not found.database:
-        raise ConfigurationError(_NO_URL)
+    except (ArgumentError, ValueError):
+        found = None
+    if found is None or not found.drivername.startswith("postgres") or not found.database:
+        raise ConfigurationError(told)
+    if "@" in (found.host or ""):  # what follows the first @ of a password would be shown as host
+        raise ConfigurationError(f"{told} Write an @ of the password as %40.")
     return found.set(drivername="postgresql+psycopg")
-
-
-_NO_URL = "DATABASE_URL is no address of the form postgresql://user:password@host/database."

@@ -16,6 +16,7 @@ from integrations_pipeline.store.tables import (
     object_column,
     of_row,
     of_tenant,
+    zero_column,
 )
 
 
@@ -73,7 +74,14 @@ class Integration(TenantRow, Base):
     type: Mapped[str]
     status: Mapped[str] = mapped_column(server_default=text("'INACTIVE'"))
     status_reason: Mapped[str | None]
+    way: Mapped[str] = mapped_column(server_default=text("'oauth'"))
+    """By which of its service's ways in the account is connected."""
+    resources: Mapped[list[str]] = list_column()
+    """What it was connected for; empty: everything that the service has."""
+    direction: Mapped[str] = mapped_column(server_default=text("'pull'"))
     settings: Mapped[dict[str, Any]] = object_column()
+    facts: Mapped[dict[str, Any]] = object_column()
+    """What the service told about the account: its id, its name, where its API is."""
     client_id: Mapped[str | None]
     client_secret: Mapped[bytes | None]
     account_id: Mapped[str | None]
@@ -99,8 +107,14 @@ class OAuthToken(Base):
     scopes: Mapped[list[str]] = list_column()
     expires_at: Mapped[datetime | None]
     obtained_at: Mapped[datetime] = now_column()
+    refresh_expires_at: Mapped[datetime | None]
+    consent_expires_at: Mapped[datetime | None]
+    """When a person must consent again, however often the token is refreshed."""
     refresh_holder: Mapped[str | None]
     refresh_started_at: Mapped[datetime | None]
+    """The holder's last sign of life: a mark that is old was left by a process that died."""
+    refresh_failures: Mapped[int] = zero_column()
+    refresh_not_before: Mapped[datetime | None]
 
 
 class OAuthState(TenantRow, Base):
@@ -118,6 +132,22 @@ class OAuthState(TenantRow, Base):
     scopes: Mapped[list[str]] = list_column()
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+    another_account: Mapped[bool] = mapped_column(server_default=text("false"))
+    """The user confirmed that this may be another account than before."""
+
+
+class Alert(TenantRow, Base):
+    """Something that a person must look after; open until it is cleared."""
+
+    __tablename__ = "alert"
+    __table_args__ = of_tenant(of_row("integration", "integration_id"))
+
+    integration_id: Mapped[UUID]
+    kind: Mapped[str]
+    message: Mapped[str]
+    raised_at: Mapped[datetime] = now_column()
+    sent_at: Mapped[datetime | None]
+    cleared_at: Mapped[datetime | None]
 
 
 class IntegrationWebhook(TenantRow, Base):

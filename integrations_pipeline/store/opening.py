@@ -1,9 +1,8 @@
 """Opening the store: server, role, migrations, tables and keys, whatever of it is missing."""
 
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from uuid import UUID, uuid4
 
 from alembic import command
 from alembic.config import Config
@@ -15,9 +14,11 @@ from sqlalchemy.pool import NullPool
 from integrations_pipeline.connectors.base import Connector
 from integrations_pipeline.errors import ConfigurationError
 from integrations_pipeline.settings import Settings
-from integrations_pipeline.store import crypto, embedded
-from integrations_pipeline.store.crypto import Keyring
+from integrations_pipeline.store import embedded
+from integrations_pipeline.store.crypto import Keyring, MasterKey
 from integrations_pipeline.store.database import Store, normal_url
+from integrations_pipeline.store.datakeys import add_key, has_keys, new_key, open_keyring, read_keys
+from integrations_pipeline.store.masterkey import master_key
 from integrations_pipeline.store.warehouse import ROLE, make_table, outdated_tables
 
 MIGRATION_LOCK = 7_423_001
@@ -31,7 +32,7 @@ def open_store(settings: Settings, connectors: Iterable[Connector]) -> Store:
         MasterKeyError: the master key is missing, short or wrong; nothing was changed.
         ConfigurationError: the server can't be reached or refuses what is needed.
     """
-    master = crypto.read_master_key(settings)
+    master = master_key(settings)
     connectors = list(connectors)
     if strange := set(settings.overrides) - {connector.name for connector in connectors}:
         raise ConfigurationError(
@@ -39,10 +40,21 @@ def open_store(settings: Settings, connectors: Iterable[Connector]) -> Store:
             action=f"Known: {', '.join(connector.name for connector in connectors)}.",
         )
     url = database_url(settings)
-    admin = create_engine(url, poolclass=NullPool)
+    with owner_connection(url) as connection:
+        keyring = _prepare(connection, connectors, master)
+    return Store(url, settings, keyring)
+
+
+@contextmanager
+def owner_connection(url: URL) -> Iterator[Connection]:
+    """A connection with the rights of the database's owner, outside the application's role.
+
+    Raises:
+        ConfigurationError: the server can't be reached or refuses what is needed.
+    """
     try:
-        with admin.connect() as connection:
-            keyring = _prepare(connection, connectors, master)
+        with create_engine(url, poolclass=NullPool, hide_parameters=True).connect() as connection:
+            yield connection
     except OperationalError as error:
         raise ConfigurationError(
             f"The database {url.render_as_string()} can't be reached: {error.orig}",
@@ -50,10 +62,9 @@ def open_store(settings: Settings, connectors: Iterable[Connector]) -> Store:
         ) from error
     except ProgrammingError as error:
         raise ConfigurationError(
-            f"The database {url.render_as_string()} refuses to be set up: {error.orig}",
+            f"The database {url.render_as_string()} refuses what is needed: {error.orig}",
             action=f"Its user must own the database and be a member of the role {ROLE}.",
         ) from error
-    return Store(url, settings, keyring)
 
 
 def database_url(settings: Settings) -> URL:
@@ -63,23 +74,26 @@ def database_url(settings: Settings) -> URL:
     return embedded.start(settings.data_folder)
 
 
-def _prepare(connection: Connection, connectors: list[Connector], master: bytes) -> Keyring:
+def _prepare(connection: Connection, connectors: list[Connector], master: MasterKey) -> Keyring:
     if _is_current(connection, connectors):
-        return _load_keys(connection, master)
+        return open_keyring(connection, master)
     connection.rollback()
     with connection.begin():
         # Whoever comes second waits here, and then finds nothing left to do.
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
-        if _has_keys(connection):
-            _load_keys(connection, master)  # a wrong key must change nothing
+        first = None
+        if has_keys(connection):
+            read_keys(connection, master)  # a wrong key must change nothing
+        else:
+            first = new_key(master)  # nor one that can't wrap
         _make_role(connection)
         connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS integrations")
         command.upgrade(_alembic(connection), "head")
         for connector, resource in outdated_tables(connection, connectors):
             make_table(connection, connector, resource)
-        if not _has_keys(connection):
-            _make_key(connection, master)
-        return _load_keys(connection, master)
+        if first is not None:
+            add_key(connection, *first)
+        return open_keyring(connection, master)
 
 
 def _alembic(connection: Connection) -> Config:
@@ -105,27 +119,3 @@ def _make_role(connection: Connection) -> None:
             f"CREATE ROLE {ROLE} NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE"
         )
     connection.exec_driver_sql(f"GRANT {ROLE} TO CURRENT_USER")
-
-
-def _has_keys(connection: Connection) -> bool:
-    there = connection.scalar(text("SELECT to_regclass('integrations.data_key')"))
-    return bool(there and connection.scalar(text("SELECT 1 FROM integrations.data_key LIMIT 1")))
-
-
-def _make_key(connection: Connection, master: bytes) -> None:
-    key_id = uuid4()
-    wrapped = crypto.wrap(master, key_id, os.urandom(crypto.KEY_BYTES))
-    connection.execute(
-        text("INSERT INTO integrations.data_key (id, wrapped) VALUES (:id, :wrapped)"),
-        {"id": key_id, "wrapped": wrapped},
-    )
-
-
-def _load_keys(connection: Connection, master: bytes) -> Keyring:
-    rows = connection.execute(
-        text("SELECT id, wrapped FROM integrations.data_key ORDER BY created_at, id")
-    ).all()
-    keys: dict[UUID, bytes] = {
-        key_id: crypto.unwrap(master, key_id, bytes(wrapped)) for key_id, wrapped in rows
-    }
-    return Keyring(keys, current=rows[-1][0])

@@ -37,3 +37,5 @@ class Direction(StrEnum):
     """Which way the records go."""
 
     PULL = "pull"
+    PUSH = "push"
+    BIDIRECTIONAL = "bidirectional"

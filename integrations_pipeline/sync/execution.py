@@ -17,6 +17,7 @@ from integrations_pipeline.connectors.base import Resource
 from integrations_pipeline.errors import ConnectAgainError, FenceLostError, IntegrationsError
 from integrations_pipeline.oauth.accounts import IntegrationRef
 from integrations_pipeline.oauth.clients import service_client
+from integrations_pipeline.oauth.granted import require_scopes
 from integrations_pipeline.oauth.vault import mark_broken
 from integrations_pipeline.store import Store
 from integrations_pipeline.store.states import JobStatus, SyncType
@@ -149,6 +150,7 @@ class _Run:
             cursor, progress = self._checkpoint(name)
             mode = _mode(self._request.sync_type, cursor)
             self._note_started(name, mode)
+            require_scopes(self._store, self._ref, name, self._request.direction)
             loader = self._loader(resource, mode)
             for batch in ahead(grouped(self._batches(resource, mode, cursor, progress))):
                 counts += loader.load(batch)

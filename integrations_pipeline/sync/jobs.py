@@ -197,12 +197,20 @@ def request_of(job: IntegrationSyncJob) -> SyncRequest:
 
 def _known_resources(ref: IntegrationRef, names: Sequence[str]) -> tuple[str, ...]:
     known = ref.connector.resource_names
+    if not known:
+        raise RequestError(
+            f"{ref.key}: {ref.connector.label} can be connected and called, but not synced yet."
+        )
     if unknown := [name for name in names if name not in known]:
         raise RequestError(
             f"{ref.key}: {ref.connector.label} has no resource {', '.join(unknown)}.",
             action=f"Known: {', '.join(known)}.",
         )
-    return tuple(name for name in known if not names or name in names)
+    chosen = set(names or ref.resources or known)
+    found = tuple(name for name in known if name in chosen)
+    if not found:
+        raise RequestError(f"{ref.key}: {', '.join(sorted(chosen))} can't be synced yet.")
+    return found
 
 
 def _check_resource(ref: IntegrationRef, name: str, request: SyncRequest) -> None:

@@ -1,6 +1,5 @@
 """The HTTP client of one connected account: every request of a sync goes through here."""
 
-import re
 import threading
 import time
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_bef
 from tenacity.wait import wait_random_exponential
 
 from integrations_pipeline.connectors.access import Reaction
+from integrations_pipeline.connectors.auth import Carriage, HeaderAuth
 from integrations_pipeline.connectors.base import MAX_BODY_BYTES, Connector
 from integrations_pipeline.errors import (
     AnswerError,
@@ -21,16 +21,14 @@ from integrations_pipeline.errors import (
     ServiceError,
     TransientError,
 )
+from integrations_pipeline.transport.carriage import carried, origin
 from integrations_pipeline.transport.pacing import pacer_of
-from integrations_pipeline.transport.reactions import error_of
+from integrations_pipeline.transport.parsing import parse
+from integrations_pipeline.transport.reactions import ahead_of, error_of, says_failure
 from integrations_pipeline.transport.session import new_session
 
 ATTEMPTS = 6
 CHUNK = 64 * 1024
-_SURROGATES = re.compile(
-    rb"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
-    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
-)
 _BACKOFF = wait_random_exponential(multiplier=0.5, max=30)
 
 
@@ -82,17 +80,22 @@ class ServiceClient:
         tokens: TokenSource,
         *,
         account: str,
+        carriage: Carriage = HeaderAuth(),  # noqa: B008 - frozen
         allow_private: bool = False,
         timeout: float = 60.0,
         retry_seconds: float = 300.0,
     ) -> None:
         self.connector = connector
         self.base_url = base_url.rstrip("/")
+        self._origin = origin(self.base_url)
         self.usage = Usage()
         self.stop = threading.Event()
         """Set it to end all waiting: the job is not ours any more."""
+        self.clock_ahead: float | None = None
+        """Seconds that our clock was ahead of the service's, by the `Date` of its last answer."""
         self._tokens = tokens
-        self._session = new_session(allow_private=allow_private)
+        self._carriage = carriage
+        self._session = new_session(allow_private=allow_private, total_seconds=timeout * 5)
         self._pacer = pacer_of(account, connector.quotas)
         self._timeout = timeout
         self._retry_seconds = retry_seconds
@@ -120,7 +123,27 @@ class ServiceClient:
         body: Mapping[str, Any] | None = None,
         max_bytes: int = MAX_BODY_BYTES,
     ) -> dict[str, Any]:
+        """The JSON object that answers a request; see `ask`."""
+        page = self.ask(method, path, params=params, body=body, max_bytes=max_bytes)
+        if not isinstance(page, dict):
+            raise AnswerError(
+                f"{self.connector.label} sent a {type(page).__name__} instead of an object "
+                f"in answer to {method} {_plain(path)}."
+            )
+        return page
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        max_bytes: int = MAX_BODY_BYTES,
+    ) -> Any:
         """Send a request that is safe to repeat, and repeat it while that may help.
+
+        `path` is below the API's base address; a link that the service gave must stay there.
 
         Raises:
             ServiceError: the kind says what to do.
@@ -154,7 +177,7 @@ class ServiceClient:
         """Close the connections."""
         self._session.close()
 
-    def _authorized(self, request: "_Request") -> dict[str, Any]:
+    def _authorized(self, request: "_Request") -> Any:
         """One request, and once more with another token when the first is refused."""
         token = self._tokens.token()
         try:
@@ -166,37 +189,42 @@ class ServiceClient:
         except _TokenRefused as refusal:
             raise refusal.reason from None
 
-    def _send(self, request: "_Request", token: str) -> dict[str, Any]:
+    def _send(self, request: "_Request", token: str) -> Any:
         if self.stop.is_set():
             raise FenceLostError("The job was stopped.")
         self._pacer.admit(request.path, self.wait)
         self.usage.add(calls=1)
-        where = f"{request.method} {request.path}"
+        where = f"{request.method} {_plain(request.path)}"
+        headers, params = carried(self._carriage, token)
         try:
             with self._session.request(
                 request.method,
-                self.base_url + request.path,
-                params=request.params,
+                self._address(request.path),
+                params={**request.params, **params},
                 data=None if request.body is None else orjson.dumps(request.body),
-                headers=self._headers(token, request.body is not None),
+                headers={**self._headers(request.body is not None), **headers},
                 timeout=(10.0, self._timeout),
                 allow_redirects=False,
                 stream=True,
             ) as response:
+                self.clock_ahead = ahead_of(response.headers.get("Date", ""))
                 raw = self._read(response, where, request.max_bytes)
         except requests.RequestException as error:
             kind = type(error).__name__
-            raise TransientError(
-                f"{self.connector.label} did not answer {where} ({kind})."
-            ) from error
-        return self._understand(response, raw, where)
+        else:
+            return self._understand(response, raw, where, token)
+        # raised out here: the library's error tells the whole address, also as a mere context
+        raise TransientError(f"{self.connector.label} did not answer {where} ({kind}).")
 
-    def _headers(self, token: str, has_body: bool) -> dict[str, str]:
-        headers = {
-            "Authorization": f"Bearer {token}",
-            "Accept": "application/json",
-            **self.connector.headers,
-        }
+    def _address(self, path: str) -> str:
+        whole = path.startswith(("http://", "https://"))
+        address = path if whole else self.base_url + path
+        if origin(address) != self._origin:
+            raise AnswerError(f"{self.connector.label} gave a link that leads to another host.")
+        return address
+
+    def _headers(self, has_body: bool) -> dict[str, str]:
+        headers = {"Accept": "application/json", **self.connector.headers}
         return {**headers, "Content-Type": "application/json"} if has_body else headers
 
     def _read(self, response: requests.Response, where: str, max_bytes: int) -> bytes:
@@ -217,12 +245,9 @@ class ServiceClient:
         self.usage.add(received_bytes=size)
         return b"".join(chunks)
 
-    def _understand(self, response: requests.Response, raw: bytes, where: str) -> dict[str, Any]:
+    def _understand(self, response: requests.Response, raw: bytes, where: str, token: str) -> Any:
         if not 200 <= response.status_code < 300:
-            reaction, error = error_of(
-                self.connector, response.status_code, response.headers, raw, where
-            )
-            raise _TokenRefused(error) if reaction is Reaction.REFRESH else error
+            raise self._refusal(response, raw, where, token)
         try:
             page = parse(raw)
         except orjson.JSONDecodeError as error:
@@ -230,20 +255,22 @@ class ServiceClient:
             raise AnswerError(
                 f"{self.connector.label} sent {kind} in answer to {where}."
             ) from error
-        if not isinstance(page, dict):
-            raise AnswerError(
-                f"{self.connector.label} sent a {type(page).__name__} instead of an object "
-                f"in answer to {where}."
-            )
+        if says_failure(self.connector, response.status_code, page):
+            raise self._refusal(response, raw, where, token)
         return page
 
+    def _refusal(
+        self, response: requests.Response, raw: bytes, where: str, token: str
+    ) -> Exception:
+        reaction, error = error_of(
+            self.connector, response.status_code, response.headers, raw, where, (token,)
+        )
+        return _TokenRefused(error) if reaction is Reaction.REFRESH else error
 
-def parse(raw: bytes) -> Any:
-    """The JSON value; half a surrogate pair, which some services cut texts into, is replaced."""
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return orjson.loads(_SURROGATES.sub(lambda found: found[1] or b"\\ufffd", raw))
+
+def _plain(path: str) -> str:
+    """A path without its query, for people and logs."""
+    return path.partition("?")[0]
 
 
 class _TokenRefused(Exception):  # noqa: N818 - a signal between two methods, never seen outside

@@ -5,6 +5,7 @@ addresses global. So the IPv4 address inside an IPv6 form is unwrapped and check
 """
 
 import socket
+from collections.abc import Iterator
 from ipaddress import (
     IPv4Address,
     IPv6Address,
@@ -16,9 +17,9 @@ from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.poolmanager import PoolManager
 
 from integrations_pipeline.errors import ConfigurationError
+from integrations_pipeline.transport.deadline import Hurried
 
 Address = IPv4Address | IPv6Address
 
@@ -37,7 +38,10 @@ BLOCKED = tuple(
     )
 )
 NAT64 = IPv6Network("64:ff9b::/96")
-COMPATIBLE = IPv6Network("::/96")
+UNICAST = IPv6Network("2000::/3")
+"""All that was ever given out; what Python calls global beyond it may be somebody's own network."""
+ISATAP, ISATAP_MASK = 0x5EFE, 0xFDFFFFFF
+"""RFC 5214, 6.1: an interface id of 0000:5efe or 0200:5efe, then an IPv4 address."""
 
 
 class BlockedAddressError(ConfigurationError):
@@ -51,37 +55,53 @@ class BlockedAddressError(ConfigurationError):
 def is_public(address: Address) -> bool:
     """Whether the address, and any IPv4 address inside it, is on the public internet."""
     if isinstance(address, IPv6Address):
-        inner = _inside(address)
-        if inner is not None and not is_public(inner):
+        if not (address in UNICAST or address in NAT64 or address.ipv4_mapped):
+            return False
+        if not all(map(is_public, _inside(address))):
             return False
     if any(address in network for network in BLOCKED if network.version == address.version):
         return False
     return address.is_global and not address.is_multicast
 
 
-def _inside(address: IPv6Address) -> IPv4Address | None:
+def _inside(address: IPv6Address) -> Iterator[IPv4Address]:
     if address.ipv4_mapped:
-        return address.ipv4_mapped
+        yield address.ipv4_mapped
     if address.sixtofour:
-        return address.sixtofour
+        yield address.sixtofour
     if address.teredo:
-        return address.teredo[1]
-    if address in NAT64 or address in COMPATIBLE:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return None
+        yield from address.teredo
+    if address in NAT64 or int(address) >> 32 & ISATAP_MASK == ISATAP:
+        yield IPv4Address(int(address) & 0xFFFFFFFF)
 
 
 def resolve(host: str, port: int) -> str:
     """The address to connect to; every address of the name must be public.
 
     Raises:
-        BlockedAddressError: one of them is not.
+        BlockedAddressError: one of them is not, or the name is none.
+        OSError: it is not found.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except ValueError as error:  # a label too long for IDNA, a null character
+        raise BlockedAddressError(f"The host {host!r} can't be found.") from error
     addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
     if not all(is_public(ip_address(address)) for address in addresses):
         raise BlockedAddressError(f"The host {host!r} leads into a private or reserved network.")
     return addresses[0]
+
+
+def check_host(host: str) -> None:
+    """Refuse, when it is saved, a host that requests would be refused to.
+
+    Raises:
+        BlockedAddressError: it leads into a private network, or nowhere.
+    """
+    try:
+        resolve(host, 443)
+    except OSError as error:
+        raise BlockedAddressError(f"The host {host!r} can't be found.") from error
 
 
 class _Pinned:
@@ -100,23 +120,14 @@ class _Pinned:
             self._dns_host = name  # certificates and the Host header go by the name
 
 
-class _PinnedHTTP(_Pinned, HTTPConnection):
-    pass
-
-
-class _PinnedHTTPS(_Pinned, HTTPSConnection):
-    pass
-
-
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _PinnedHTTP
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _PinnedHTTPS
-
-
-def pinned_pools(manager: PoolManager) -> PoolManager:
-    """The pool manager, made to connect only to checked addresses."""
-    manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
-    return manager
+def pool_classes(*, guard: bool, total_seconds: float | None) -> dict[str, Any]:
+    """Connection pools by scheme: of checked addresses only, and of answers that end."""
+    bases: tuple[type, ...] = (Hurried, _Pinned) if guard else (Hurried,)
+    made: dict[str, Any] = {}
+    for scheme, pool, connection in (
+        ("http", HTTPConnectionPool, HTTPConnection),
+        ("https", HTTPSConnectionPool, HTTPSConnection),
+    ):
+        kind = type("Connection", (*bases, connection), {"total_seconds": total_seconds})
+        made[scheme] = type("Pool", (pool,), {"ConnectionCls": kind})
+    return made

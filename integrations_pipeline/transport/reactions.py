@@ -49,19 +49,42 @@ _ERRORS: dict[Reaction, type[ServiceError]] = {
 def rule_for(connector: Connector, status: int, body: Any) -> ErrorRule:
     """The first line of the service's table that fits, else what the status means everywhere."""
     for rule in connector.errors:
-        if rule.status == status and (not rule.at or str(dig(body, rule.at)) == rule.equals):
+        if rule.status == status and fits(rule, body):
             return rule
     fallback = Reaction.RETRY if status >= 500 else Reaction.REJECTED
     return ErrorRule(status, DEFAULTS.get(status, fallback))
 
 
+def says_failure(connector: Connector, status: int, body: Any) -> bool:
+    """Whether an answer with a good status is a failure by the service's own table."""
+    rules = (rule for rule in connector.errors if rule.at)
+    return any(rule.status == status and fits(rule, body) for rule in rules)
+
+
+def fits(rule: ErrorRule, body: Any) -> bool:
+    """Whether the value that a rule looks at is the one it means."""
+    if not rule.at:
+        return True
+    value = dig(body, rule.at)
+    return str(value) == rule.equals if rule.equals else value is not None
+
+
 def error_of(
-    connector: Connector, status: int, headers: Mapping[str, str], raw: bytes, where: str
+    connector: Connector,
+    status: int,
+    headers: Mapping[str, str],
+    raw: bytes,
+    where: str,
+    secrets: tuple[str, ...] = (),
 ) -> tuple[Reaction, ServiceError]:
-    """The reaction to an answer, and the error to raise where reacting does not help."""
+    """The reaction to an answer, and the error to raise where reacting does not help.
+
+    `secrets` were sent with the request; the error does not repeat them.
+    """
     body = _parse(raw)
     rule = _overruled(connector, headers, rule_for(connector, status, body))
-    message = _explain(connector, status, headers, body, where)
+    told = _explanation(connector, body, secrets)
+    message = _message(connector, status, headers, body, where, told)
     if rule.reaction is Reaction.RATE_LIMITED:
         wait = retry_after(headers)
         return rule.reaction, RateLimitedError(
@@ -96,13 +119,22 @@ def _parse(raw: bytes) -> Any:
         return None
 
 
-def _explain(
-    connector: Connector, status: int, headers: Mapping[str, str], body: Any, where: str
-) -> str:
+def _explanation(connector: Connector, body: Any, secrets: tuple[str, ...]) -> str:
     found = (dig(body, path) for path in connector.message_at)
-    reason = next((clean(text) for text in found if isinstance(text, str) and text), "")
-    details = [clean(str(value)) for path in connector.details_at if (value := dig(body, path))]
-    told = "; ".join(part.rstrip(".") for part in (reason, *details) if part)
+    reason = next((clean(text, secrets) for text in found if isinstance(text, str) and text), "")
+    values = [value for path in connector.details_at if (value := dig(body, path))]
+    details = [clean(str(value), secrets) for value in values]
+    return "; ".join(part.rstrip(".") for part in (reason, *details) if part)
+
+
+def _message(
+    connector: Connector,
+    status: int,
+    headers: Mapping[str, str],
+    body: Any,
+    where: str,
+    told: str,
+) -> str:
     request_id = _request_id(connector, headers, body)
     trace = f" (request {request_id})" if request_id else ""
     return f"{connector.label} answered {status} to {where}{': ' if told else ''}{told}{trace}."
@@ -132,3 +164,12 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return max(0.0, (moment - datetime.now(UTC)).total_seconds())
     except (ValueError, OverflowError):
         return None
+
+
+def ahead_of(date: str) -> float | None:
+    """Seconds that our clock is ahead of a `Date` header (RFC 9110, 6.6.1); None: it says none."""
+    try:
+        told = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    return (datetime.now(UTC) - told).total_seconds() if told.tzinfo else None

@@ -1,25 +1,30 @@
 """The web process: people come here to connect accounts, and services send them back here."""
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.templating import Jinja2Templates
 
-from integrations_pipeline.errors import IntegrationsError, RequestError, TransientError
-from integrations_pipeline.oauth import (
+from integrations_pipeline.errors import (
     BadStateError,
+    IntegrationsError,
+    RequestError,
+    TransientError,
+)
+from integrations_pipeline.oauth import (
     deny_connection,
     exchange_code_for_token,
     find_integration,
     generate_auth_url,
 )
+from integrations_pipeline.oauth.granted import denial, shortcomings
 from integrations_pipeline.oauth.vault import CALLBACK
 from integrations_pipeline.store import Store
+from integrations_pipeline.web.api import add_api, problem
 from integrations_pipeline.web.tickets import read_ticket
 
 TEMPLATES = Jinja2Templates(Path(__file__).parent / "templates")
@@ -51,6 +56,8 @@ def create_app(store: Store) -> FastAPI:
     async def explain(request: Request, error: Exception) -> Response:
         status = 400 if isinstance(error, RequestError) else 502
         status = 503 if isinstance(error, TransientError) else status
+        if request.url.path.startswith("/api/") and not request.url.path.startswith(CALLBACK):
+            return problem(status, str(error))
         return _page(request, "Not connected", str(error), status=status)
 
     @app.get("/health")
@@ -73,7 +80,13 @@ def create_app(store: Store) -> FastAPI:
         ticket = read_ticket(store, code)
         session_id = secrets.token_urlsafe(32)
         ref = find_integration(store, ticket.integration_key)
-        address = generate_auth_url(store, ref, user_id=ticket.user_id, session_id=session_id)
+        address = generate_auth_url(
+            store,
+            ref,
+            user_id=ticket.user_id,
+            session_id=session_id,
+            another_account=ticket.another_account,
+        )
         response = RedirectResponse(address, status_code=303)
         response.set_cookie(
             cookie, session_id, max_age=600, path="/", secure=secure, httponly=True, samesite="lax"
@@ -81,36 +94,58 @@ def create_app(store: Store) -> FastAPI:
         return response
 
     @app.get(CALLBACK, response_class=HTMLResponse)
-    def callback(
-        request: Request,
-        state: Annotated[list[str] | None, Query()] = None,
-        code: Annotated[list[str] | None, Query()] = None,
-        error: Annotated[list[str] | None, Query()] = None,
-    ) -> Response:
-        """Where the service sends the browser back to."""
+    @app.get(CALLBACK + "/{service}", response_class=HTMLResponse)
+    def callback(request: Request) -> Response:
+        """Where a service sends the browser back to."""
         session_id = request.cookies.get(cookie, "")
-        if error:
-            ref = deny_connection(store, state=_one("state", state), session_id=session_id)
-            text = f"{ref.connector.label} says that access was not granted."
-            return _page(request, "Not connected", text, status=400)
+        query = _once(request)
+        state = _needed(query, "state")
+        if "error" in query:
+            ref = deny_connection(store, state=state, session_id=session_id)
+            return _page(request, "Not connected", denial(ref, query), status=400)
         ref = exchange_code_for_token(
-            store, state=_one("state", state), code=_one("code", code), session_id=session_id
+            store,
+            state=state,
+            code=_needed(query, "code"),
+            session_id=session_id,
+            path=request.url.path,
+            parameters=query,
         )
-        text = f"{ref.key} may now read from {ref.connector.label}. You can close this page."
-        return _page(request, "Connected", text, link=store.settings.dagster_url)
+        text = f"{ref.key} is connected to {ref.connector.label}. You can close this page."
+        return _page(
+            request,
+            "Connected",
+            text,
+            link=store.settings.dagster_url,
+            notes=shortcomings(store, ref),
+        )
 
+    add_api(app, store)
     return app
 
 
-def _one(name: str, values: list[str] | None) -> str:
-    """The value of a parameter that must come exactly once."""
-    if not values or len(values) != 1 or not values[0]:
-        raise BadStateError(f"The parameter {name!r} is missing or doubled.")
-    return values[0]
+def _once(request: Request) -> dict[str, str]:
+    """The query's parameters; one that comes twice could mean two things (RFC 6749, 3.1)."""
+    pairs = request.query_params.multi_items()
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise BadStateError("A parameter of the callback is doubled.")
+    return dict(pairs)
+
+
+def _needed(query: dict[str, str], name: str) -> str:
+    if not query.get(name):
+        raise BadStateError(f"The parameter {name!r} is missing.")
+    return query[name]
 
 
 def _page(
-    request: Request, title: str, text: str, *, link: str | None = None, status: int = 200
+    request: Request,
+    title: str,
+    text: str,
+    *,
+    link: str | None = None,
+    notes: Sequence[str] = (),
+    status: int = 200,
 ) -> Response:
-    context = {"title": title, "text": text, "link": link, "good": status < 400}
+    context = {"title": title, "text": text, "notes": notes, "link": link, "good": status < 400}
     return TEMPLATES.TemplateResponse(request, "message.html", context, status_code=status)

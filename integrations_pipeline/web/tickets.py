@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from integrations_pipeline.oauth import BadStateError
+from integrations_pipeline.errors import BadStateError
 from integrations_pipeline.store import Place, SealError, Store
 
 LIFE_SECONDS = 600
@@ -21,6 +21,8 @@ class Ticket:
 
     integration_key: str
     user_id: UUID
+    another_account: bool = False
+    """It was confirmed that this may be another account than before."""
 
 
 def connect_link(store: Store, ticket: Ticket) -> str:
@@ -28,6 +30,7 @@ def connect_link(store: Store, ticket: Ticket) -> str:
     content = {
         "key": ticket.integration_key,
         "user": str(ticket.user_id),
+        "another": ticket.another_account,
         "until": time.time() + LIFE_SECONDS,
     }
     sealed = store.keyring.seal(orjson.dumps(content).decode(), PLACE)
@@ -48,4 +51,4 @@ def read_ticket(store: Store, code: str) -> Ticket:
         raise BadStateError("This link is not valid.") from error
     if content["until"] < time.time():
         raise BadStateError("This link is too old.")
-    return Ticket(content["key"], UUID(content["user"]))
+    return Ticket(content["key"], UUID(content["user"]), content["another"])

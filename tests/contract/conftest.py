@@ -99,7 +99,7 @@ def connected(
             resources = tuple(replace(one, associations=()) for one in resources)
         ref = replace(made, connector=replace(made.connector, quotas=(), resources=resources))
         until = datetime.now(UTC) + timedelta(hours=1)
-        store_oauth_token(store, ref, TokenSet("access-1", "refresh-1", until, ("read",)))
+        store_oauth_token(store, ref, TokenSet("access-1", "refresh-1", until, _scopes(ref)))
         return Account(store, ref)
 
     return connect
@@ -130,6 +130,13 @@ def load(service, connected):
         return account.rows(resource)
 
     return read
+
+
+def _scopes(ref: IntegrationRef) -> tuple[str, ...]:
+    """All that reading takes; the services' own names for it."""
+    way = ref.connector.ways["oauth"]
+    needed = [scope for one in way.resource_scopes.values() for scope in one.read]
+    return tuple(dict.fromkeys((*way.scopes, *needed)))
 
 
 def _carried(resource, record):

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from integrations_pipeline.connectors import CONNECTORS
+from integrations_pipeline.connectors import CONNECTORS, SYNCED
+from integrations_pipeline.connectors.auth import HeaderAuth
 from integrations_pipeline.errors import RequestError
 from integrations_pipeline.oauth.endpoints import endpoints_of
 from integrations_pipeline.settings import Settings
@@ -27,7 +28,7 @@ ADDRESSES = {
         {},
         "https://marketplace.stripe.com/oauth/v2/authorize",
         f"{STRIPE_API}/v1/oauth/token",
-        None,
+        "",
         STRIPE_API,
     ),
     "zendesk": (
@@ -70,20 +71,69 @@ FACTS = {
 @pytest.mark.parametrize("name", FACTS)
 def test_the_facts_of_oauth(name):
     oauth = CONNECTORS[name].oauth
+    places = {fact.name: fact.at for fact in oauth.token_facts}
 
-    assert (oauth.pkce, oauth.rotates, oauth.lifetime, oauth.account_at) == FACTS[name]
+    told = (oauth.pkce, oauth.rotates, oauth.lifetime, places.get("account_id", ""))
+    assert told == FACTS[name]
+
+
+# service -> how long a refresh token lives that nobody uses, key of its own life, carriage
+CARE = {
+    "hubspot": (None, "", HeaderAuth()),
+    "stripe": (timedelta(days=365), "", HeaderAuth()),
+    "zendesk": (timedelta(days=30), "refresh_token_expires_in", HeaderAuth()),
+}
+
+
+@pytest.mark.parametrize("name", CARE)
+def test_what_keeps_a_connection_alive(name):
+    oauth = CONNECTORS[name].oauth
+
+    assert (oauth.idle, oauth.refresh_life_at, oauth.carriage) == CARE[name]
+
+
+# service -> the call that tells whose account it is, and the facts it is asked for
+IDENTITY = {
+    "hubspot": ("/account-info/v3/details", {"account_id": "portalId"}),
+    "stripe": (
+        "/v1/account",
+        {"account_id": "id", "account_name": "settings.dashboard.display_name"},
+    ),
+    "zendesk": ("/api/v2/users/me", {"agent_role": "user.role"}),
+}
+
+
+@pytest.mark.parametrize("name", IDENTITY)
+def test_who_the_account_is_is_asked_after_the_grant(name):
+    (call,) = CONNECTORS[name].identity
+
+    assert (call.url, {fact.name: fact.at for fact in call.facts}) == IDENTITY[name]
 
 
 CRM = ("contacts", "companies", "deals", "tickets", "owners")
+WRITABLE = CRM[:-1]
 SCOPES = {
-    "hubspot": {f"crm.objects.{name}.read" for name in CRM},
-    "stripe": set(),
-    "zendesk": {"read"},
+    "hubspot": (
+        {f"crm.objects.{name}.read" for name in CRM},
+        {f"crm.objects.{name}.write" for name in WRITABLE},
+    ),
+    "stripe": (set(), set()),
+    "zendesk": ({"read"}, {"tickets:write", "users:write", "organizations:write"}),
 }
 
 
 @pytest.mark.parametrize("name", SCOPES)
 def test_the_resources_ask_for_their_scopes(name):
-    asked = {scope for resource in CONNECTORS[name].resources for scope in resource.scopes}
+    connector = CONNECTORS[name]
+    by_resource = connector.oauth.resource_scopes
+    read = {scope for one in by_resource.values() for scope in one.read}
+    write = {scope for one in by_resource.values() for scope in one.write}
 
-    assert asked == SCOPES[name]
+    assert (read, write) == SCOPES[name]
+    if read:  # none of the resources that are read goes without
+        assert all(by_resource[resource.name].read for resource in connector.resources)
+
+
+@pytest.mark.parametrize("name", SYNCED)
+def test_every_service_that_is_synced_is_pinned_here(name):
+    assert all(name in table for table in (ADDRESSES, FACTS, CARE, IDENTITY, SCOPES))

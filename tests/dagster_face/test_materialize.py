@@ -14,7 +14,7 @@ from integrations_pipeline.oauth import IntegrationRef
 from integrations_pipeline.orchestration.names import JOB_TAG, job_name
 from integrations_pipeline.store import Store
 from integrations_pipeline.sync import SyncRequest, create_sync_job, get_sync_job_history
-from resources import AccountsResource, DatabaseResource, RecordsResource
+from resources import DatabaseResource, RecordsResource, Stripe
 from tests.conftest import connect
 
 Run = Callable[..., dg.ExecuteInProcessResult]
@@ -185,14 +185,16 @@ def test_records_come_back_as_a_dataframe(
     assert frame["total"].sum() == sum(r["total"] for r in sandbox.records("stripe", "invoices"))
 
 
-def test_other_calls_go_through_an_authorized_client(
+def test_other_calls_go_through_an_authorized_session(
     store, sandbox, tenant_id, database: DatabaseResource
 ) -> None:
     ref = connect(store, sandbox, tenant_id, "stripe")
+    stripe = Stripe(database=database)
 
-    account = AccountsResource(database=database).client(ref.key).get("/v1/account")
+    answer = stripe.session(ref.key).get("/v1/account")
 
-    assert account["object"] == "account"
+    assert answer.json()["object"] == "account"
+    assert stripe.client(ref.key).get("/v1/account") == answer.json()
 
 
 def test_the_job_names_are_those_that_launches_use() -> None:

@@ -12,6 +12,8 @@ import orjson
 import psutil
 import pytest
 
+from integrations_pipeline.connectors import CONNECTORS
+
 SERVICES = {"HUBSPOT", "STRIPE", "ZENDESK"}
 
 
@@ -38,7 +40,9 @@ def first() -> Iterator[tuple[Path, dict]]:
 def test_every_account_is_connected_and_synced(first) -> None:
     _, report = first
 
-    assert set(report) == {"integrations", "runs", "urls"}
+    assert set(report) == {"connected", "integrations", "runs", "urls"}
+    names = [name.replace("_", "-") for name in CONNECTORS]
+    assert set(report["connected"]) == {f"{t}--{n}" for t in ("acme", "globex") for n in names}
     found = {(entry["tenant"], entry["type"]) for entry in report["integrations"]}
     assert found == {(t, s) for t in ("acme", "globex") for s in SERVICES}
     assert {entry["status"] for entry in report["integrations"]} == {"ACTIVE"}

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
+from integrations_pipeline.alerts import open_alerts
 from integrations_pipeline.oauth import IntegrationRef, create_integration
 from integrations_pipeline.store import Place, Store
 from tests.conftest import Sandbox
@@ -65,6 +66,21 @@ def expire(store: Store, ref: IntegrationRef, left: str = "-1 second") -> None:
         id=ref.id,
         left=left,
     )
+
+
+def end_rest(store: Store, ref: IntegrationRef) -> None:
+    """Let the pause after failed refreshes be over."""
+    run_sql(
+        store,
+        "UPDATE integrations.oauth_token SET refresh_not_before = now() "
+        "WHERE integration_id = :id AND refresh_not_before IS NOT NULL",
+        id=ref.id,
+    )
+
+
+def alerts_of(store: Store, ref: IntegrationRef) -> list[Any]:
+    """The integration's open alerts."""
+    return [one for one in open_alerts(store) if one.integration == ref.key]
 
 
 def token_requests(sandbox: Sandbox, service: str) -> int:

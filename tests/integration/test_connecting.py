@@ -1,18 +1,21 @@
 """The authorization-code flow: one connection per state, in the browser that began it."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 
 from integrations_pipeline.errors import (
+    AnotherAccountError,
+    BadStateError,
     ConflictError,
     ConnectAgainError,
     IntegrationsError,
+    RejectedError,
     RequestError,
 )
 from integrations_pipeline.oauth import (
-    BadStateError,
     create_integration,
     create_tenant,
     deny_connection,
@@ -20,8 +23,9 @@ from integrations_pipeline.oauth import (
     get_valid_token,
 )
 from integrations_pipeline.oauth.accounts import CLIENT_SECRET
+from integrations_pipeline.oauth.provider import OAuthClient
 from integrations_pipeline.store import Place
-from tests.conftest import SESSION, authorize, connect
+from tests.conftest import SESSION, authorize, connect, sync
 from tests.integration.support import (
     SERVICES,
     at_once,
@@ -39,6 +43,13 @@ def finish(store, state, code, session_id=SESSION):
     return exchange_code_for_token(store, state=state, code=code, session_id=session_id)
 
 
+def asked_scopes(ref):
+    """What reading all resources takes."""
+    way = ref.way
+    return [scope for one in way.resource_scopes.values() for scope in one.read]
+
+
+FACTS = {"hubspot": {}, "stripe": {}, "zendesk": {"agent_role": "admin"}}
 ACCOUNTS = {"hubspot": r"\d+", "stripe": "acct_.+", "zendesk": "acme"}
 
 
@@ -53,7 +64,12 @@ def test_the_whole_flow(store, sandbox, tenant_id, service) -> None:
     row = integration_row(store, ref)
     assert (row.status, row.status_reason) == ("ACTIVE", None)
     assert re.fullmatch(ACCOUNTS[service], row.account_id)
-    assert token_row(store, ref).scopes
+    assert (row.facts["account_id"], row.facts.items() >= FACTS[service].items()) == (
+        row.account_id,
+        True,
+    )
+    granted = token_row(store, ref).scopes
+    assert service == "stripe" or set(asked_scopes(ref)) <= set(granted)
 
 
 BAD = {
@@ -208,6 +224,130 @@ def test_sql_shows_no_secret(store, sandbox, tenant_id, service) -> None:
             for plain in (secret, get_valid_token(store, ref), refresh, state, code, SESSION):
                 assert plain not in kept
                 assert plain.encode().hex() not in kept
+
+
+def connected_before(store, ref, account_id="acct_before", name="Before Ltd") -> None:
+    """Let the integration have been connected to another account."""
+    run_sql(
+        store,
+        "UPDATE integrations.integration SET account_id = :account, "
+        "facts = jsonb_build_object('account_name', CAST(:name AS text)) WHERE id = :id",
+        id=ref.id,
+        account=account_id,
+        name=name,
+    )
+
+
+def checkpoints(store, ref) -> int:
+    sql = "SELECT count(*) FROM integrations.checkpoint WHERE integration_id = :id"
+    return one_row(store, sql, id=ref.id)[0]
+
+
+@pytest.fixture
+def synced(store, sandbox, tenant_id):
+    """A connected account whose customers were read."""
+    ref = connect(store, sandbox, tenant_id, "stripe")
+    assert sync(store, ref, resources=["customers"]).error is None
+    assert checkpoints(store, ref) == 1
+    return ref
+
+
+def test_another_account_is_refused_and_both_are_named(store, synced) -> None:
+    now = integration_row(store, synced)
+    connected_before(store, synced)
+    before = token_row(store, synced)
+    code, state = authorize(store, synced)
+
+    with pytest.raises(AnotherAccountError) as refused:
+        finish(store, state, code)
+
+    told = str(refused.value)
+    assert "Before Ltd (acct_before)" in told
+    assert now.account_id in told
+    assert (now.facts.get("account_name") or now.account_id) in told
+    assert f"integrations connect {synced.key} --another-account" in told
+    assert token_row(store, synced) == before
+    assert integration_row(store, synced).account_id == "acct_before"
+    assert checkpoints(store, synced) == 1
+
+
+def test_another_account_that_was_confirmed_is_read_anew(store, synced) -> None:
+    now = integration_row(store, synced)
+    connected_before(store, synced)
+    code, state = authorize(store, synced, another_account=True)
+
+    assert finish(store, state, code) == synced
+
+    row = integration_row(store, synced)
+    assert (row.status, row.account_id, row.facts) == ("ACTIVE", now.account_id, now.facts)
+    assert checkpoints(store, synced) == 0
+    assert sync(store, synced, resources=["customers"]).resources[0].mode == "full"
+
+
+@pytest.mark.parametrize("another_account", [False, True])
+def test_the_same_account_goes_on_where_it_was(store, synced, another_account) -> None:
+    code, state = authorize(store, synced, another_account=another_account)
+
+    finish(store, state, code)
+
+    assert checkpoints(store, synced) == 1
+    result = sync(store, synced, resources=["customers"])
+    assert (result.error, result.resources[0].mode) == (None, "incremental")
+
+
+CALLBACKS = {
+    "shared address": {"path": "/api/integrations/callback"},
+    "other service": {"path": "/api/integrations/callback/stripe"},
+    "below": {"path": "/api/integrations/callback/hubspot/"},
+    "other issuer": {"parameters": {"iss": "https://evil.example"}},
+}
+
+
+@pytest.mark.parametrize("kind", CALLBACKS)
+def test_a_callback_brought_elsewhere_sends_nothing(store, sandbox, tenant_id, kind) -> None:
+    ref = integration(store, sandbox, tenant_id)
+    code, state = authorize(store, ref)
+
+    with pytest.raises(BadStateError, match="another"):
+        exchange_code_for_token(
+            store, state=state, code=code, session_id=SESSION, **CALLBACKS[kind]
+        )
+
+    assert token_requests(sandbox, "hubspot") == 0
+    assert integration_row(store, ref).status == "INACTIVE"
+
+
+def granting(monkeypatch, *scopes) -> None:
+    """Let the account grant these scopes only."""
+    usual = OAuthClient.exchange
+    monkeypatch.setattr(
+        OAuthClient,
+        "exchange",
+        lambda client, *asked: replace(usual(client, *asked), scopes=scopes),
+    )
+
+
+def test_an_account_that_grants_nothing_needed_is_not_connected(
+    store, sandbox, tenant_id, monkeypatch
+) -> None:
+    granting(monkeypatch, "oauth")
+
+    with pytest.raises(RejectedError, match=r"crm\.objects\.deals\.read"):
+        connect(store, sandbox, tenant_id, "hubspot")
+
+
+def test_what_was_not_granted_fails_before_anything_is_asked(
+    store, sandbox, tenant_id, monkeypatch
+) -> None:
+    granting(monkeypatch, "oauth", "crm.objects.owners.read")
+    ref = connect(store, sandbox, tenant_id, "hubspot")
+    sandbox.forget_requests()
+
+    result = sync(store, ref, resources=["deals"])
+
+    assert "did not grant crm.objects.deals.read" in result.error
+    assert sandbox.requests("hubspot") == []
+    assert sync(store, ref, resources=["owners"]).error is None
 
 
 REFUSED = [

@@ -56,7 +56,7 @@ def test_the_challenge_is_that_of_the_stored_verifier(store, sandbox, tenant_id)
     assert asked["code_challenge_method"] == ["S256"]
     assert verifier not in address
     assert "client_secret" not in asked
-    assert asked["redirect_uri"] == ["http://127.0.0.1:8300/api/integrations/callback"]
+    assert asked["redirect_uri"] == ["http://127.0.0.1:8300/api/integrations/callback/hubspot"]
 
 
 def test_a_thousand_starts_differ(store, sandbox, tenant_id) -> None:

@@ -8,7 +8,14 @@ import orjson
 import pytest
 
 from integrations_pipeline.connectors import CONNECTORS
-from integrations_pipeline.errors import IntegrationsError, ServiceError
+from integrations_pipeline.connectors.auth import ClientAuth, Grant, OAuth
+from integrations_pipeline.errors import (
+    ConnectAgainError,
+    IntegrationsError,
+    RejectedError,
+    ServiceError,
+    TransientError,
+)
 from integrations_pipeline.oauth.endpoints import Endpoints
 from integrations_pipeline.oauth.provider import OAuthClient
 
@@ -19,6 +26,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.received.append((self.path, body.decode()))
+        self.server.headers.append(dict(self.headers))
         status, headers, answer = self.server.answers.get(self.path, (404, {}, b""))
         self.send_response(status)
         for name, value in {"Content-Length": str(len(answer)), **headers}.items():
@@ -41,6 +49,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.received: list[tuple[str, str]] = []
+        self.headers: list[dict[str, str]] = []
         self.answers: dict[str, tuple[int, dict, bytes]] = {}
         self.url = f"http://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
@@ -57,12 +66,22 @@ def server() -> Iterator[Server]:
     server.server_close()
 
 
-@pytest.fixture(params=sorted(CONNECTORS))
+WAYS = {
+    f"{name}-{way}": (connector.label, access)
+    for name, connector in sorted(CONNECTORS.items())
+    for way, access in connector.ways.items()
+    if isinstance(access, OAuth) and access.grant is not Grant.JWT_BEARER
+}
+
+
+@pytest.fixture(params=WAYS)
 def client(request, server) -> OAuthClient:
     url = f"{server.url}/token"
+    label, oauth = WAYS[request.param]
     return OAuthClient(
-        connector=CONNECTORS[request.param],
-        endpoints=Endpoints(url, url, None, server.url, allow_private=True),
+        label=label,
+        oauth=oauth,
+        endpoints=Endpoints(url, url, "", server.url, "", allow_private=True),
         client_id="our-id",
         client_secret="our-secret",
         redirect_uri="http://us/callback",
@@ -70,8 +89,15 @@ def client(request, server) -> OAuthClient:
 
 
 def both(client):
-    """The two conversations: exchange and refresh."""
+    """The conversations: exchange and refresh, or the client's own request."""
+    if client.oauth.asks_again:
+        return [lambda: client.ask_again(())]
     return [lambda: client.exchange("a-code", "v" * 43, ()), lambda: client.refresh("rt-1", ())]
+
+
+def said(**token) -> bytes:
+    """A good answer; Slack says with every one that it is."""
+    return orjson.dumps({"ok": True, **token})
 
 
 NONSENSE = [
@@ -91,7 +117,8 @@ NONSENSE = [
 @pytest.mark.parametrize("number", range(len(NONSENSE)))
 def test_odd_extras_of_a_token_do_no_harm(client, server, number) -> None:
     body = NONSENSE[number]
-    text = str(body).replace("'", '"').replace("None", "null").replace("True", "true")
+    text = str({"ok": True, **body})
+    text = text.replace("'", '"').replace("None", "null").replace("True", "true")
     server.answer(200, text.encode())
 
     for ask in both(client):
@@ -149,15 +176,46 @@ def test_an_error_text_carries_no_secret(client, server) -> None:
     told = {"error": "invalid_request", "error_description": f"Bearer abc {'x' * 50} a@b.example"}
     server.answer(400, orjson.dumps(told))
 
-    with pytest.raises(ServiceError) as refused:
-        client.refresh("rt-1", ())
-    assert not any(leak in str(refused.value) for leak in ("abc", "xxxx", "a@b"))
+    for ask in both(client):
+        with pytest.raises(ServiceError) as refused:
+            ask()
+        assert not any(leak in str(refused.value) for leak in ("abc", "xxxx", "a@b"))
+        assert refused.value.__cause__ is None
+        assert refused.value.__suppress_context__ or refused.value.__context__ is None
+
+
+def test_a_good_status_without_the_services_word_is_a_refusal(client, server) -> None:
+    dead = {"ok": False, "error": "invalid_refresh_token", "access_token": "t"}
+    for body in ({"access_token": "t"}, {"access_token": "t", "ok": False}, dead):
+        server.answer(200, orjson.dumps(body))
+        for ask in both(client):
+            if client.oauth.ok_at or "error" in body:
+                kind = (
+                    ConnectAgainError
+                    if body.get("error") in client.oauth.dead_errors
+                    else RejectedError
+                )
+                with pytest.raises(kind):
+                    ask()
+            else:
+                assert ask().access_token == "t"
+
+
+def test_a_server_that_is_gone_is_transient_and_tells_no_address(client, server) -> None:
+    server.shutdown()
+    server.server_close()
+
+    for ask in both(client):
+        with pytest.raises(TransientError) as refused:
+            ask()
+        assert "127.0.0.1" not in str(refused.value)
+        assert refused.value.__context__ is None
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_secrets_follow_no_redirect(client, server, status) -> None:
     elsewhere = Server()
-    elsewhere.answer(200, b'{"access_token": "t"}')
+    elsewhere.answer(200, said(access_token="t"))
     server.answers["/token"] = (status, {"Location": f"{elsewhere.url}/token"}, b"")
     try:
         for ask in both(client):
@@ -170,11 +228,13 @@ def test_secrets_follow_no_redirect(client, server, status) -> None:
 
 
 def test_secrets_travel_in_the_body_or_header_only(client, server) -> None:
-    server.answer(200, b'{"access_token": "t", "token_type": "bearer"}')
+    server.answer(200, said(access_token="t", token_type="bearer"))
 
     for ask in both(client):
         ask()
 
     assert {path for path, _ in server.received} == {"/token"}
     secrets = [body for _, body in server.received if "our-secret" in body]
-    assert len(secrets) == (0 if client.connector.name == "stripe" else 2)
+    by_header = client.oauth.client_auth is not ClientAuth.BODY
+    assert len(secrets) == (0 if by_header else len(both(client)))
+    assert by_header == any("Authorization" in headers for headers in server.headers)

@@ -2,13 +2,14 @@
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from integrations_pipeline.connectors import CONNECTORS
-from integrations_pipeline.oauth import find_integration, get_valid_token, vault
+from integrations_pipeline.oauth import find_integration, get_valid_token, provider, vault
 from integrations_pipeline.settings import Settings
 from integrations_pipeline.store import open_store
 from tests.conftest import connect
@@ -67,8 +68,8 @@ def test_an_answer_without_a_refresh_token_keeps_the_old_one(store, ref, monkeyp
     old = refresh_token(store, ref)
     expire(store, ref)
 
-    def ask(client, request):
-        return {"access_token": "new", "expires_in": 1800}
+    def ask(client, request, scopes=(), secrets=()):
+        return provider._Answer({"access_token": "new", "expires_in": 1800}, datetime.now(UTC))
 
     monkeypatch.setattr(vault.OAuthClient, "_ask", ask)
 

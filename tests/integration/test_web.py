@@ -17,6 +17,7 @@ from integrations_pipeline.web.tickets import Ticket, connect_link
 from tests.integration.support import integration, integration_row, run_sql, token_requests
 
 COOKIE = "integrations"
+BACK = f"{CALLBACK}/hubspot"
 
 
 @pytest.fixture
@@ -38,10 +39,10 @@ def browser(store) -> TestClient:
     return browser_of(store)
 
 
-def link_to(store, ref) -> str:
+def link_to(store, ref, *, another_account=False) -> str:
     """The path of a connect link."""
     user = create_user(store, ref.tenant_id, "ada@example.com", "Ada", "ADMIN")
-    return urlsplit(connect_link(store, Ticket(ref.key, user))).path
+    return urlsplit(connect_link(store, Ticket(ref.key, user, another_account))).path
 
 
 def granted(browser, path) -> str:
@@ -79,7 +80,7 @@ def test_the_redirect_address_is_ours_whatever_the_host_header_says(store, brows
     opened = browser.get(link_to(store, ref), headers=headers)
 
     asked = parse_qs(urlsplit(opened.headers["Location"]).query)
-    assert asked["redirect_uri"] == [f"http://127.0.0.1:8300{CALLBACK}"]
+    assert asked["redirect_uri"] == [f"http://127.0.0.1:8300{BACK}"]
 
 
 def test_every_visit_has_a_session_of_its_own(store, ref) -> None:
@@ -97,6 +98,8 @@ def test_the_whole_way(store, browser, ref) -> None:
     page = browser.get(granted(browser, link_to(store, ref)))
 
     assert (page.status_code, "Connected" in page.text) == (200, True)
+    assert f"{ref.key} is connected to HubSpot" in page.text
+    assert "can&#39;t be synced" not in page.text
     assert integration_row(store, ref).status == "ACTIVE"
 
 
@@ -129,6 +132,8 @@ CHANGES = {  # S and C stand for the true state and code
     "array state": {"state[]": "S", "code": "C"},
     "exchanged": {"state": "C", "code": "S"},
     "nothing": {},
+    "two of another": {"state": "S", "code": "C", "scope": ["a", "a"]},
+    "two unknown": {"state": "S", "code": "C", "x": ["", ""]},
 }
 
 
@@ -145,11 +150,11 @@ def test_a_changed_callback_is_refused(store, sandbox, browser, ref, kind) -> No
     state, code = asked["state"][0], asked["code"][0]
 
     sent = {name: filled(v, {"S": state, "C": code}) for name, v in CHANGES[kind].items()}
-    page = browser.get(CALLBACK, params=sent)
+    page = browser.get(BACK, params=sent)
 
     assert (page.status_code, "Not connected" in page.text) == (400, True)
     assert token_requests(sandbox, "hubspot") == 0
-    right = browser.get(CALLBACK, params={"state": state, "code": code})
+    right = browser.get(BACK, params={"state": state, "code": code})
     assert right.status_code == 200  # a forged callback does not spoil the true one
 
 
@@ -157,17 +162,66 @@ def test_a_denied_consent_uses_the_state_up(store, sandbox, browser, ref) -> Non
     asked = parse_qs(urlsplit(granted(browser, link_to(store, ref))).query)
     state = asked["state"][0]
 
-    denied = browser.get(CALLBACK, params={"error": "access_denied", "state": state})
+    denied = browser.get(BACK, params={"error": "access_denied", "state": state})
 
     assert (denied.status_code, "not granted" in denied.text) == (400, True)
-    assert browser.get(CALLBACK, params=asked).status_code == 400
+    assert browser.get(BACK, params=asked).status_code == 400
     assert token_requests(sandbox, "hubspot") == 0
+
+
+PLACES = [CALLBACK, f"{CALLBACK}/stripe", f"{CALLBACK}/nobody", f"{CALLBACK}/HUBSPOT"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_callback_at_another_address_is_refused(store, sandbox, browser, ref, place) -> None:
+    back = granted(browser, link_to(store, ref))
+
+    page = browser.get(back.replace(BACK, place))
+
+    assert (page.status_code, "another address" in page.text) == (400, True)
+    assert token_requests(sandbox, "hubspot") == 0
+    assert integration_row(store, ref).status == "INACTIVE"
+
+
+DENIALS = [
+    ({"error": "OAUTH_APPROVAL_ERROR_GENERIC"}, "Ask the administrator to install"),
+    (
+        {"error": "invalid_grant", "error_description": "app must be installed into org"},
+        "Ask the administrator to install",
+    ),
+    ({"error": "access_denied"}, "access was not granted"),
+    (
+        {"error": "server_error", "error_description": "<b>a@b.example</b>"},
+        "server_error &lt;b&gt;[e-mail]",
+    ),
+]
+
+
+@pytest.mark.parametrize(("said", "told"), DENIALS)
+def test_a_denial_says_who_can_help(store, browser, ref, said, told) -> None:
+    asked = parse_qs(urlsplit(granted(browser, link_to(store, ref))).query)
+
+    page = browser.get(BACK, params={**said, "state": asked["state"][0]})
+
+    assert (page.status_code, told in page.text) == (400, True), page.text
+    assert integration_row(store, ref).status == "INACTIVE"
+
+
+@pytest.mark.parametrize(("confirmed", "status"), [(False, 400), (True, 200)])
+def test_another_account_needs_a_link_that_says_so(store, browser, ref, confirmed, status) -> None:
+    sql = "UPDATE integrations.integration SET account_id = 'before' WHERE id = :id"
+    run_sql(store, sql, id=ref.id)
+
+    page = browser.get(granted(browser, link_to(store, ref, another_account=confirmed)))
+
+    assert (page.status_code, "account before" in page.text) == (status, not confirmed)
+    assert (integration_row(store, ref).account_id == "before") is not confirmed
 
 
 def test_a_providers_error_is_shown_as_text(store, browser, ref) -> None:
     granted(browser, link_to(store, ref))
 
-    page = browser.get(CALLBACK, params={"error": "<script>alert(1)</script>", "state": "x"})
+    page = browser.get(BACK, params={"error": "<script>alert(1)</script>", "state": "x"})
 
     assert page.status_code == 400
     assert "<script" not in page.text
@@ -218,6 +272,7 @@ JUNK = ["/connect/", "/connect/x", "/connect/%00", "/connect/%ff%fe", "/connect/
 JUNK += ["/connect/A==", "/connect/..%2f..%2fetc", "/connect/①②", f"/connect/{'AQ' * 40}"]
 JUNK += [f"{CALLBACK}?state=%00&code=%00", f"{CALLBACK}?state=%ff&code=%fe", f"{CALLBACK}?error="]
 JUNK += [f"{CALLBACK}?state={'x' * 9000}&code=y", f"{CALLBACK}?error=a&error=b", CALLBACK + "/x"]
+JUNK += [f"{BACK}?state=%00&code=%00", f"{BACK}?error=a&error=b", f"{BACK}/%2e%2e?state=x&code=y"]
 JUNK += ["/nothing", "/style.css/x", "/docs", "/openapi.json"]
 
 
@@ -238,16 +293,23 @@ def test_no_callback_breaks_the_process(browser, state, code, error) -> None:
         k: v.encode("utf-8", "surrogatepass").decode("utf-8", "replace") for k, v in clean.items()
     }
 
-    assert browser.get(CALLBACK, params=params).status_code == 400
+    assert browser.get(BACK, params=params).status_code == 400
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
-@pytest.mark.parametrize("path", ["/", CALLBACK, "/connect/x"])
+@pytest.mark.parametrize("path", ["/", CALLBACK, BACK, "/connect/x"])
 def test_only_reading_is_possible(browser, method, path) -> None:
     assert browser.request(method, path).status_code == 405
 
 
-PAGES = [("/", 200), ("/health", 200), ("/style.css", 200), (CALLBACK, 400), ("/connect/x", 400)]
+PAGES = [
+    ("/", 200),
+    ("/health", 200),
+    ("/style.css", 200),
+    (CALLBACK, 400),
+    (BACK, 400),
+    ("/connect/x", 400),
+]
 PAGES += [("/nothing", 404)]
 EXPECTED = {
     "X-Content-Type-Options": "nosniff",

@@ -9,6 +9,7 @@ import time
 import httpx
 import pytest
 
+from integrations_pipeline.sandbox.accounts import SERVICES as ALL_SERVICES
 from integrations_pipeline.sandbox.server import SandboxConfig, create_app, overrides
 
 CALLBACK = "http://127.0.0.1:8000/oauth/callback"
@@ -19,19 +20,29 @@ def test_each_account_has_a_client_at_each_service(sandbox):
     rows = sandbox.http.get("/sandbox/accounts").json()
 
     assert {(row["service"], row["account"]) for row in rows} == {
-        (service, account) for service in SERVICES for account in ("acme", "globex")
+        (service, account) for service in ALL_SERVICES for account in ("acme", "globex")
     }
-    assert len({row["client_id"] for row in rows}) == 6
+    assert len({row["client_id"] for row in rows}) == 2 * len(ALL_SERVICES)
     assert {json.dumps(r["settings"]) for r in rows if r["service"] == "zendesk"} == {
         '{"subdomain": "acme"}',
         '{"subdomain": "globex"}',
     }
 
 
-def test_overrides_cover_the_three_services():
+def test_overrides_cover_all_services():
     found = overrides("http://127.0.0.1:9400/")
 
-    assert set(found) == set(SERVICES)
+    assert set(found) == set(ALL_SERVICES)
+    assert found["custom"] == {"allow_private_network": True}
+    assert found["jira"] == {
+        "authorize_url": "http://127.0.0.1:9400/jira/authorize",
+        "token_url": "http://127.0.0.1:9400/jira/oauth/token",
+        "revoke_url": None,
+        "api_base_url": "http://127.0.0.1:9400/jira/ex/jira/{cloud_id}",
+        "identity_url": "http://127.0.0.1:9400/jira/oauth/token/accessible-resources",
+        "key_api_base_url": "http://127.0.0.1:9400/jira/{site}",
+        "allow_private_network": True,
+    }
     assert found["zendesk"]["token_url"] == "http://127.0.0.1:9400/zendesk/{subdomain}/oauth/tokens"
     assert found["stripe"]["revoke_url"] is None
     assert {row["allow_private_network"] for row in found.values()} == {True}
@@ -115,6 +126,11 @@ def test_records_can_be_made_read_and_changed(sandbox, service, resource, field)
         ("POST", "zendesk/acme/records/ticket_metrics", {}, 409),
         ("POST", "settings", {"records": 5}, 422),
         ("POST", "settings", {"token_seconds": "long"}, 422),
+        ("POST", "settings", {"jira_grace_seconds": -1}, 422),
+        ("POST", "settings", {"grant_scopes": "read"}, 422),
+        ("POST", "slack/acme/records/channels", {}, 404),
+        ("GET", "slack/initech/tokens", None, 404),
+        ("DELETE", "paypal/acme/grants", None, 404),
     ],
 )
 def test_refusals(sandbox, method, path, body, status):
@@ -128,7 +144,13 @@ def test_settings_change_at_run_time(sandbox):
     changed = {"token_seconds": 7, "zendesk_held_back_seconds": 1.5}
     answer = sandbox.http.post("/sandbox/settings", json=changed).json()
 
-    assert answer == changed | {"hubspot_search_lag_seconds": 0.0}
+    assert answer == changed | {
+        "hubspot_search_lag_seconds": 0.0,
+        "jira_grace_seconds": 10.0,
+        "quickbooks_rotation_seconds": 0.0,
+        "quickbooks_grace_seconds": 86_400.0,
+        "grant_scopes": None,
+    }
     assert sandbox.connect("hubspot")["expires_in"] == 7
 
 
@@ -226,6 +248,7 @@ def test_start_is_quick_and_large_pages_too(start):
 def test_run_serves_until_it_is_told_to_stop(tmp_path):
     code = """
 import socket
+from integrations_pipeline.sandbox.accounts import SERVICES as ALL_SERVICES
 from integrations_pipeline.sandbox.server import SandboxConfig, run
 with socket.create_server(("127.0.0.1", 0)) as probe:
     port = probe.getsockname()[1]

@@ -8,9 +8,10 @@ from hubspot.crm.contacts.exceptions import ApiException
 from hubspot.crm.deals import BatchReadInputSimplePublicObjectId, SimplePublicObjectId
 
 
-@pytest.fixture
-def hubspot(sandbox):
-    token = sandbox.connect("hubspot")["access_token"]
+@pytest.fixture(params=["oauth", "private_app"])
+def hubspot(sandbox, request):
+    token = sandbox.clients["hubspot", "acme"]["keys"].get(request.param)
+    token = token or sandbox.connect("hubspot")["access_token"]
 
     def configured(package, name, config):
         configuration = package.Configuration()
@@ -21,9 +22,10 @@ def hubspot(sandbox):
     return hubspot_sdk.Client.create(access_token=token, api_factory=configured)
 
 
-@pytest.fixture
-def stripe(sandbox):
-    token = sandbox.connect("stripe")["access_token"]
+@pytest.fixture(params=["oauth", "api_key"])
+def stripe(sandbox, request):
+    token = sandbox.clients["stripe", "acme"]["keys"].get(request.param)
+    token = token or sandbox.connect("stripe")["access_token"]
     addresses = {"api": sandbox.address("stripe", "api_base_url")}
     return stripe_sdk.StripeClient(token, base_addresses=addresses, max_network_retries=0)
 

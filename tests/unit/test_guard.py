@@ -12,33 +12,15 @@ from integrations_pipeline.errors import ConfigurationError
 from integrations_pipeline.transport import guard
 from integrations_pipeline.transport.guard import BlockedAddressError, is_public, resolve
 from integrations_pipeline.transport.session import new_session
-
-HOSTILE_TEXT = """
-0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.100.100.200 100.127.255.255 127.0.0.1
-127.1.2.3 127.255.255.255 169.254.0.1 169.254.169.254 169.254.170.2 172.16.0.1 172.31.255.255
-192.0.0.1 192.0.0.192 192.0.2.1 192.88.99.1 192.168.0.1 192.168.255.255 198.18.0.1 198.19.255.255
-198.51.100.1 203.0.113.1 224.0.0.1 239.255.255.250 240.0.0.1 255.255.255.255 168.63.129.16
-:: ::1 ::127.0.0.1 ::10.0.0.1 ::169.254.169.254 ::ffff:127.0.0.1 ::ffff:10.0.0.1
-::ffff:169.254.169.254 ::ffff:168.63.129.16 ::ffff:100.64.0.1 ::ffff:0.0.0.0 ::ffff:0:127.0.0.1
-64:ff9b::7f00:1 64:ff9b::a9fe:a9fe 64:ff9b::a83f:8110 64:ff9b:1::1 64:ff9b:1::808:808
-2002:7f00:1:: 2002:a9fe:a9fe:: 2002:a00:1::1 2002:a83f:8110::
-2001::1 2001:0:4136:e378:8000:63bf:3fff:fdd2 2001:0:808:808:0:0:80ff:fffe 2001:db8::1
-fc00::1 fd00:ec2::254 fdff::1 fe80::1 fe90::1 febf::1 fec0::1 feff::1 ff02::1 ff0e::1 100::1
-"""
-HOSTILE = HOSTILE_TEXT.split()
-PUBLIC_TEXT = """
-1.1.1.1 8.8.8.8 9.255.255.255 11.0.0.1 100.63.255.255 100.128.0.1 126.255.255.255 128.0.0.1
-168.63.129.15 169.253.255.255 172.15.255.255 172.32.0.1 192.167.255.255 192.169.0.1 223.255.255.1
-2606:4700:4700::1111 2a00:1450:4001:800::200e ::ffff:8.8.8.8 64:ff9b::808:808 2002:808:808::
-"""
-PUBLIC = PUBLIC_TEXT.split()
+from tests.unit.hostile import ADDRESSES, HOSTS, PUBLIC, SPELLINGS
 
 
 def test_the_corpus_is_large_enough() -> None:
-    assert len(set(HOSTILE)) >= 60
+    assert len(set(ADDRESSES)) >= 60
+    assert len(set(HOSTS)) >= 130
 
 
-@pytest.mark.parametrize("address", HOSTILE)
+@pytest.mark.parametrize("address", ADDRESSES)
 def test_hostile_addresses_are_not_public(address) -> None:
     assert not is_public(ip_address(address))
 
@@ -48,18 +30,18 @@ def test_public_addresses_stay_reachable(address) -> None:
     assert is_public(ip_address(address))
 
 
-SPELLINGS_TEXT = """
-2130706433 0x7f000001 017700000001 127.1 127.0.1 0x7f.1 0177.0.0.1 2852039166 0xa9fea9fe
-0251.0376.0251.0376 169.254.43518 0 0x0 10.1 3232235521 0300.0250.0.1 ①②⑦.0.0.1 127。0。0。1 ::1
-0:0:0:0:0:ffff:7f00:1 fe80::1%lo localhost 127.0.0.1
-"""
-SPELLINGS = SPELLINGS_TEXT.split()
-
-
 @pytest.mark.parametrize("host", SPELLINGS)
 def test_odd_spellings_are_refused(host) -> None:
-    with pytest.raises((BlockedAddressError, socket.gaierror, UnicodeError)):
+    with pytest.raises((BlockedAddressError, socket.gaierror)):
         resolve(host, 443)
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..example"])
+def test_a_name_that_is_none_is_refused_with_our_error(host) -> None:
+    with pytest.raises(BlockedAddressError, match="can't be found"):
+        resolve(host, 443)
+    with pytest.raises((BlockedAddressError, requests.RequestException)):
+        new_session(allow_private=False).get(f"https://{host}/", timeout=2)
 
 
 @pytest.mark.parametrize("host", ["2130706433", "0x7f000001", "017700000001", "127.1", "①②⑦.0.0.1"])
@@ -132,12 +114,12 @@ def listener() -> Iterator[Listener]:
     server.close()
 
 
-HOSTS = ["127.0.0.1", "localhost", "2130706433", "127.1", "0x7f.1", "0.0.0.0", "[::1]"]
-HOSTS += ["[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "①②⑦.0.0.1"]
+LOOPBACK = ["127.0.0.1", "localhost", "2130706433", "127.1", "0x7f.1", "0.0.0.0", "[::1]"]
+LOOPBACK += ["[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "①②⑦.0.0.1"]
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("host", LOOPBACK)
 def test_a_guarded_session_never_connects_to_loopback(listener, scheme, host) -> None:
     session = new_session(allow_private=False)
 

@@ -6,7 +6,7 @@ import pytest
 
 from integrations_pipeline.connectors import CONNECTORS
 from integrations_pipeline.errors import ConfigurationError, RequestError
-from integrations_pipeline.oauth.endpoints import check_settings, endpoints_of
+from integrations_pipeline.oauth.endpoints import endpoints_of, full_settings
 from integrations_pipeline.settings import Override, Settings, load_settings
 
 BROKEN = [
@@ -118,18 +118,47 @@ def test_unknown_variables_do_no_harm(monkeypatch, tmp_path) -> None:
     assert found.data_folder == tmp_path.resolve()
 
 
+def settled(service: str, told: dict, way: str = "oauth") -> dict[str, str]:
+    connector = CONNECTORS[service]
+    return full_settings(connector, connector.ways[way], told)
+
+
 HOSTS = ["", "Acme", "acme.evil.example", "acme/", "a@b", "-a", "a b", "acme\n", "ä", "../x"]
 
 
 @pytest.mark.parametrize("subdomain", [*HOSTS, None, 5, ["acme"]])
 def test_a_setting_that_would_lead_to_another_host_is_refused(subdomain) -> None:
     with pytest.raises(RequestError, match="subdomain"):
-        check_settings(CONNECTORS["zendesk"], {"subdomain": subdomain})
+        settled("zendesk", {"subdomain": subdomain})
 
 
 def test_unknown_settings_are_refused() -> None:
     with pytest.raises(RequestError, match="HubSpot has no setting base_url"):
-        check_settings(CONNECTORS["hubspot"], {"base_url": "https://evil.example"})
+        settled("hubspot", {"base_url": "https://evil.example"})
+
+
+@pytest.mark.parametrize("email", ["", "a", "a@b:x", "a b@c", "a@b/token", "a@b\n", None, 5])
+def test_a_setting_of_the_way_is_checked_as_well(email) -> None:
+    with pytest.raises(RequestError, match="'email'"):
+        settled("zendesk", {"subdomain": "acme", "email": email}, "api_token")
+
+
+def test_a_setting_of_another_way_is_unknown() -> None:
+    with pytest.raises(RequestError, match="no setting email"):
+        settled("zendesk", {"subdomain": "acme", "email": "a@b.example"})
+
+
+def test_a_default_stands_for_a_setting_that_was_not_told() -> None:
+    told = {
+        setting.name: settled(connector.name, {}, way)[setting.name] == setting.default
+        for connector in CONNECTORS.values()
+        for way, access in connector.ways.items()
+        for setting in (*connector.settings, *access.settings)
+        if all(one.default is not None for one in (*connector.settings, *access.settings))
+    }
+
+    assert told
+    assert all(told.values())
 
 
 def test_the_addresses_of_an_account() -> None:
@@ -137,10 +166,32 @@ def test_the_addresses_of_an_account() -> None:
 
     assert found.api_base_url == "https://acme.zendesk.com"
     assert found.token_url == "https://acme.zendesk.com/oauth/tokens"
+    assert found.revoke_url == "https://acme.zendesk.com/api/v2/oauth/tokens/current"
     assert found.allow_private is False
 
 
-@pytest.mark.parametrize("key", ["authorize_url", "token_url", "api_base_url"])
+def test_an_address_whose_fact_is_unknown_is_empty() -> None:
+    mailchimp = CONNECTORS["mailchimp"]
+
+    before = endpoints_of(mailchimp, Settings(), {})
+    after = endpoints_of(mailchimp, Settings(), {}, facts={"dc": "us6"})
+
+    assert before.api_base_url == ""
+    assert before.token_url == after.token_url != ""
+    assert after.api_base_url.startswith("https://us6.")
+
+
+def test_a_fact_does_not_stand_for_a_setting() -> None:
+    found = endpoints_of(
+        CONNECTORS["zendesk"], Settings(), {"subdomain": "acme"}, facts={"subdomain": "evil"}
+    )
+
+    assert found.api_base_url == "https://acme.zendesk.com"
+
+
+@pytest.mark.parametrize(
+    "key", ["authorize_url", "token_url", "revoke_url", "api_base_url", "identity_url"]
+)
 @pytest.mark.parametrize("url", ["http://x", "ftp://x", "//x", "httpsx://x"])
 def test_plain_http_needs_the_operators_word(tmp_path, key, url) -> None:
     path = tmp_path / "o.yaml"

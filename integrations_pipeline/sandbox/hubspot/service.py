@@ -7,6 +7,7 @@ from integrations_pipeline.sandbox.accounts import Client, find_client
 from integrations_pipeline.sandbox.hubspot import errors, objects, search, tokens
 from integrations_pipeline.sandbox.hubspot.data import HubSpotData
 from integrations_pipeline.sandbox.hubspot.properties import OBJECT_TYPE_IDS, TYPES
+from integrations_pipeline.sandbox.keys import account_with_key
 from integrations_pipeline.sandbox.limits import Budget, Usage
 from integrations_pipeline.sandbox.replies import Reply
 from integrations_pipeline.sandbox.service import (
@@ -38,7 +39,7 @@ class HubSpot(Service[HubSpotData]):
     )
     token_operations = (
         Operation("POST", "/oauth/2026-03/token", tokens.token),
-        Operation("POST", "/oauth/2026-03/token/revoke", tokens.revoke),
+        Operation("POST", "/oauth/2026-03/token/revoke", tokens.revoke, revokes=True),
         Operation("POST", "/oauth/2026-03/token/introspect", tokens.introspect),
     )
     operations = (
@@ -49,6 +50,7 @@ class HubSpot(Service[HubSpotData]):
         Operation("POST", "/crm/v4/associations/{type}/{to}/batch/read", objects.read_associations),
         Operation("GET", "/crm/v3/owners", objects.list_owners),
         Operation("GET", "/crm/v3/properties/{type}", objects.list_properties),
+        Operation("GET", "/account-info/v3/details", tokens.details),
     )
 
     def dataset(
@@ -58,6 +60,9 @@ class HubSpot(Service[HubSpotData]):
 
     def claimed_client(self, request: ApiRequest) -> Client | None:
         return find_client("hubspot", request.form.get("client_id"))
+
+    def key_account(self, request: ApiRequest) -> str | None:
+        return account_with_key("hubspot", "private_app", request.bearer)
 
     def unauthorized(self, reason: str) -> Reply:
         return errors.unauthorized(reason)
@@ -107,7 +112,7 @@ def _needed_scopes(request: ApiRequest) -> set[str]:
     """Any one of them is enough."""
     if "owners" in request.path:
         return {"crm.objects.owners.read"}
-    name = request.params["type"]
+    name = request.params.get("type", "")
     resource = OBJECT_TYPE_IDS.get(name, name)
     if resource not in TYPES:
         return set()

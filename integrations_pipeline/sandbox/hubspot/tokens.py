@@ -1,9 +1,10 @@
 """HubSpot's token endpoints in their version 2026-03; refresh tokens do not rotate."""
 
 from integrations_pipeline.sandbox.accounts import Client, digest, find_client
+from integrations_pipeline.sandbox.hubspot.data import HubSpotData
 from integrations_pipeline.sandbox.hubspot.errors import token_problem
 from integrations_pipeline.sandbox.replies import Reply
-from integrations_pipeline.sandbox.service import TokenCall
+from integrations_pipeline.sandbox.service import Call, TokenCall
 from integrations_pipeline.sandbox.vault import AccessToken
 
 _ACCESS_PREFIX = "CJ"
@@ -40,6 +41,21 @@ def revoke(call: TokenCall) -> Reply:
     if access is not None and access.account == client.account:
         call.vault.revoke_access(value)
     return Reply()
+
+
+def details(call: Call[HubSpotData]) -> Reply:
+    """Whose token it is."""
+    account = call.access.account
+    return Reply(
+        {
+            "portalId": hub_id(account),
+            "accountType": "DEVELOPER_TEST",
+            "timeZone": "Europe/Oslo",
+            "companyCurrency": "EUR",
+            "uiDomain": "app.hubspot.com",
+            "dataHostingLocation": "na1",
+        }
+    )
 
 
 def introspect(call: TokenCall) -> Reply:

@@ -102,6 +102,7 @@ def get_account(call: StripeCall) -> Reply:
             "email": f"billing@{name}.example",
             "metadata": {},
             "payouts_enabled": True,
+            "settings": {"dashboard": {"display_name": name.capitalize(), "timezone": "Etc/UTC"}},
             "type": "standard",
         }
     )

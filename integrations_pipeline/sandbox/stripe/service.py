@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 
 from integrations_pipeline.sandbox.accounts import Client, client_with_secret
+from integrations_pipeline.sandbox.keys import account_with_key
 from integrations_pipeline.sandbox.limits import Budget, Usage
 from integrations_pipeline.sandbox.replies import Reply
 from integrations_pipeline.sandbox.service import ApiRequest, ConsentRules, Operation, Service
@@ -42,6 +43,9 @@ class Stripe(Service[StripeData]):
 
     def bearer(self, request: ApiRequest) -> str | None:
         return request.bearer or tokens.basic_user(request)
+
+    def key_account(self, request: ApiRequest) -> str | None:
+        return account_with_key("stripe", "api_key", self.bearer(request))
 
     def claimed_client(self, request: ApiRequest) -> Client | None:
         return client_with_secret("stripe", tokens.basic_user(request))

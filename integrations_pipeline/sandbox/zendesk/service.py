@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 
 from integrations_pipeline.sandbox.accounts import ACCOUNTS
+from integrations_pipeline.sandbox.keys import account_with_key
 from integrations_pipeline.sandbox.limits import Budget, Usage
 from integrations_pipeline.sandbox.replies import Reply
 from integrations_pipeline.sandbox.service import (
@@ -44,7 +45,7 @@ class Zendesk(Service[ZendeskData]):
     token_operations = (Operation("POST", "/oauth/tokens", tokens.token),)
     operations = (
         Operation("GET", f"{_API}/oauth/tokens/current", tokens.current),
-        Operation("DELETE", f"{_API}/oauth/tokens/current", tokens.revoke_current),
+        Operation("DELETE", f"{_API}/oauth/tokens/current", tokens.revoke_current, revokes=True),
         Operation("GET", f"{_API}/users/me", lists.me),
         Operation("GET", f"{_API}/account/settings", lists.settings),
         *(
@@ -83,6 +84,11 @@ class Zendesk(Service[ZendeskData]):
         """The subdomain says it."""
         del vault
         return request.tenant if request.tenant in ACCOUNTS else None
+
+    def key_account(self, request: ApiRequest) -> str | None:
+        """HTTP Basic with email/token as user and the key as password."""
+        user, key = request.basic or ("", "")
+        return account_with_key("zendesk", "api_token", key) if user.endswith("/token") else None
 
     def refusal(self, request: ApiRequest) -> Reply | None:
         return None if request.tenant in ACCOUNTS else errors.no_help_center()

@@ -17,16 +17,9 @@ _REFRESH_RANGE = (7 * _DAY, 90 * _DAY)
 _REFRESH_SECONDS = 30 * _DAY
 
 
-def fields(request: ApiRequest) -> Mapping[str, Any]:
-    """The parameters of a token request: JSON or a form."""
-    if "json" in request.headers.get("content-type", ""):
-        return request.json if isinstance(request.json, dict) else {}
-    return request.form
-
-
 def token(call: TokenCall) -> Reply:
     """Exchanges a code or a refresh token."""
-    given = fields(call.request)
+    given = call.request.fields
     client = _client(call.request, given)
     refresh_seconds = _span(given, "refresh_token_expires_in", _REFRESH_RANGE, _REFRESH_SECONDS)
     asked = _span(given, "expires_in", _ACCESS_RANGE, call.config.token_seconds)

@@ -1,0 +1,131 @@
+"""Alerts: what a person must look after, kept until it is well again, and told once.
+
+They are rows and log lines; with `INTEGRATIONS_ALERT_URL` each is posted there as well.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID, uuid4
+
+import requests
+import structlog
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from integrations_pipeline.errors import IntegrationsError
+from integrations_pipeline.store import Store
+from integrations_pipeline.store.models import Alert, Integration
+from integrations_pipeline.transport.session import new_session
+
+log = structlog.get_logger("integrations_pipeline.alerts")
+TIMEOUT = 10.0
+AT_ONCE = 50
+
+
+class AlertKind(StrEnum):
+    """What an alert is about."""
+
+    CONNECT_AGAIN = "connect_again"
+    SEALED_VALUE = "sealed_value"
+    """A stored secret does not open: it was moved or altered, or its key is gone."""
+    CONSENT_ENDS = "consent_ends"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlert:
+    """An alert that nobody has looked after yet."""
+
+    integration: str
+    kind: str
+    message: str
+    raised_at: datetime
+
+    def told(self) -> dict[str, object]:
+        """The same as JSON tells it."""
+        return {
+            "integration": self.integration,
+            "kind": self.kind,
+            "message": self.message,
+            "raised_at": self.raised_at,
+        }
+
+
+def raise_alert(
+    session: Session, tenant_id: UUID, integration_id: UUID, kind: AlertKind, message: str
+) -> None:
+    """Raise an alert in the caller's transaction; one that is open already stays as it is."""
+    raised = session.scalar(
+        insert(Alert)
+        .values(
+            tenant_id=tenant_id,
+            id=uuid4(),
+            integration_id=integration_id,
+            kind=kind.value,
+            message=message,
+        )
+        .on_conflict_do_nothing()
+        .returning(Alert.id)
+    )
+    if raised is not None:
+        log.error("alert", integration=str(integration_id), kind=kind.value, message=message)
+
+
+def clear_alerts(session: Session, tenant_id: UUID, integration_id: UUID) -> None:
+    """Everything is well again with this integration."""
+    session.execute(
+        update(Alert)
+        .where(
+            Alert.tenant_id == tenant_id,
+            Alert.integration_id == integration_id,
+            Alert.cleared_at.is_(None),
+        )
+        .values(cleared_at=func.now())
+    )
+
+
+def open_alerts(store: Store, tenant_id: UUID | None = None) -> list[OpenAlert]:
+    """The open alerts of a tenant, or of all, oldest first."""
+    query = (
+        select(Integration.key, Alert.kind, Alert.message, Alert.raised_at)
+        .join(Integration, Integration.id == Alert.integration_id)
+        .where(Alert.cleared_at.is_(None))
+        .order_by(Alert.raised_at)
+    )
+    with store.system() if tenant_id is None else store.tenant(tenant_id) as session:
+        return [OpenAlert(*row) for row in session.execute(query)]
+
+
+def send_alerts(store: Store) -> int:
+    """Post the alerts that were not posted yet to the operator's address; returns how many.
+
+    One that can't be delivered is tried again at the next call; after a crash one may come twice.
+    """
+    address = store.settings.alert_url
+    if address is None:
+        return 0
+    with store.system() as session:
+        waiting = session.execute(
+            select(Alert, Integration.key)
+            .join(Integration, Integration.id == Alert.integration_id)
+            .where(Alert.sent_at.is_(None))
+            .order_by(Alert.raised_at)
+            .limit(AT_ONCE)
+        ).all()
+    with new_session(allow_private=True) as http:
+        sent = [a for a, key in waiting if _post(http, address.get_secret_value(), a, key)]
+    with store.system() as session:
+        ids = [alert.id for alert in sent]
+        session.execute(update(Alert).where(Alert.id.in_(ids)).values(sent_at=func.now()))
+    return len(sent)
+
+
+def _post(http: requests.Session, address: str, alert: Alert, key: str) -> bool:
+    told = OpenAlert(key, alert.kind, alert.message, alert.raised_at).told()
+    body = {**told, "raised_at": alert.raised_at.isoformat()}
+    try:
+        return http.post(address, json=body, timeout=TIMEOUT, allow_redirects=False).ok
+    except (requests.RequestException, IntegrationsError) as error:
+        log.warning("alert not delivered", integration=key, error=type(error).__name__)
+        return False

@@ -1,0 +1,1 @@
+"""Google Analytics: OAuth, service accounts and whose properties they reach."""

@@ -1,0 +1,1 @@
+"""Jira Cloud: OAuth, API tokens and whose sites they reach."""

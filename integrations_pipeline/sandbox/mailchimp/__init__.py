@@ -1,0 +1,1 @@
+"""Mailchimp: OAuth, API keys and whose account it is."""

@@ -1,0 +1,1 @@
+"""Microsoft Teams: OAuth of the identity platform and whose tenant it is."""

@@ -1,0 +1,1 @@
+"""QuickBooks Online: OAuth and whose company it is."""

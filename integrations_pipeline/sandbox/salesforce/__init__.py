@@ -1,0 +1,1 @@
+"""Salesforce: OAuth and whose org it is."""

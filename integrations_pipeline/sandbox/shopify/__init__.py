@@ -1,0 +1,1 @@
+"""Shopify: OAuth with a signed callback and whose shop it is."""

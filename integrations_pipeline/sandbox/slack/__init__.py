@@ -1,0 +1,1 @@
+"""Slack: OAuth with rotation and whose workspace it is."""

@@ -1,0 +1,15 @@
+"""Ways to connect, facts about accounts, alerts, and a guard over sealed values."""
+
+from pathlib import Path
+
+from alembic import op
+
+from integrations_pipeline.store.migrations import run_script
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Run the SQL beside this file."""
+    run_script(op.get_bind(), Path(__file__).with_suffix(".sql"))
