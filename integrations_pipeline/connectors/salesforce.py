@@ -58,6 +58,7 @@ SALESFORCE = Connector(
         dead_errors=DEAD,
         retry_errors=("rate_limit_exceeded",),
         lifetime=SESSION,
+        idle=timedelta(days=30),  # the app's policy may end tokens that lie unused; none says when
         rotates=True,  # where the app has rotation on; a token used twice ends the whole grant
     ),
     others={

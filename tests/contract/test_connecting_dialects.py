@@ -71,7 +71,7 @@ def test_each_service_is_spoken_to_in_its_dialect(name):
 # service -> life of a token whose answer says none, whether the refresh token rotates,
 # its idle life, and the keys of its own life and of the consent's
 LIVES = {
-    "salesforce": (timedelta(minutes=30), True, None, "", ""),
+    "salesforce": (timedelta(minutes=30), True, timedelta(days=30), "", ""),
     "quickbooks": (
         timedelta(hours=1),
         True,
