@@ -6,6 +6,7 @@ They are rows and log lines; with `INTEGRATIONS_ALERT_URL` each is posted there 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import takewhile
 from uuid import UUID, uuid4
 
 import requests
@@ -114,7 +115,10 @@ def send_alerts(store: Store) -> int:
             .limit(AT_ONCE)
         ).all()
     with new_session(allow_private=True) as http:
-        sent = [a for a, key in waiting if _post(http, address.get_secret_value(), a, key)]
+        posted = takewhile(
+            lambda one: _post(http, address.get_secret_value(), one.Alert, one.key), waiting
+        )  # where one fails, the next would fail as well
+        sent = [one.Alert for one in posted]
     with store.system() as session:
         ids = [alert.id for alert in sent]
         session.execute(update(Alert).where(Alert.id.in_(ids)).values(sent_at=func.now()))

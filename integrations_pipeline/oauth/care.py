@@ -1,5 +1,6 @@
 """Looking after tokens that nobody asks for: refreshes left half-way, idle refresh tokens."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,8 +22,11 @@ log = structlog.get_logger("integrations_pipeline.oauth")
 USED_EVERY = timedelta(days=7)
 IDLE_SHARE = 0.25
 WARN_BEFORE = timedelta(days=60)
-AT_ONCE = 40
+AT_ONCE = 200
 WORKERS = 8
+ROUND_SECONDS = 10.0
+"""With one token endpoint's timeout more, still within the minute that Dagster gives a sensor."""
+PATIENCE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +52,33 @@ def care_for_tokens(store: Store) -> Care:
     """One round: begin abandoned refreshes anew, use idle refresh tokens, send alerts.
 
     A refresh whose process died ends here in a usable token or in an alert, within `MARK` and
-    the time between two rounds.
+    the time between two rounds. A round ends soon: what it does not come to waits for the next.
     """
-    abandoned, idle = _abandoned(store), _idle(store)
+    deadline = time.monotonic() + ROUND_SECONDS
     with ThreadPoolExecutor(WORKERS) as pool:
-        resolved = list(pool.map(lambda ref: _renewed(store, ref), abandoned))
-        refreshed = list(pool.map(lambda ref: _renewed(store, ref), idle))
+        resolved = _all_renewed(store, pool, _abandoned(store), deadline)
+        refreshed = _all_renewed(store, pool, _idle(store), deadline)
     _warn_of_ending_consents(store)
     failed = (resolved + refreshed).count(False)
     return Care(len(resolved), len(refreshed), failed, send_alerts(store))
+
+
+def _all_renewed(
+    store: Store, pool: ThreadPoolExecutor, refs: list[IntegrationRef], deadline: float
+) -> list[bool]:
+    done: list[bool] = []
+    while len(done) < len(refs) and time.monotonic() < deadline:
+        some = refs[len(done) : len(done) + WORKERS]
+        done += pool.map(lambda ref: _renewed(store, ref), some)
+    return done
 
 
 def _renewed(store: Store, ref: IntegrationRef) -> bool:
     """Get another token in place of the present one, whatever state it is in."""
     try:
         row = read_token(store, ref).row
-        get_valid_token(store, ref, rejected=open_secret(store, ref, row, "access_token"))
+        old = open_secret(store, ref, row, "access_token")
+        get_valid_token(store, ref, rejected=old, patience_seconds=PATIENCE_SECONDS)
     except IntegrationsError as error:
         log.warning("token not renewed", integration=ref.key, error=type(error).__name__)
         return False

@@ -72,17 +72,24 @@ def store_oauth_token(store: Store, ref: IntegrationRef, token: TokenSet) -> Non
     claims.save_connection(store, ref, token)
 
 
-def get_valid_token(store: Store, ref: IntegrationRef, *, rejected: str | None = None) -> str:
+def get_valid_token(
+    store: Store,
+    ref: IntegrationRef,
+    *,
+    rejected: str | None = None,
+    patience_seconds: float | None = None,
+) -> str:
     """An access token that is valid now, refreshed before it expires.
 
     `rejected` is a token that the service has just refused: another one is returned.
+    `patience_seconds` is how long a refresh that runs elsewhere is waited for.
 
     Raises:
         ConnectAgainError: there is none and none can be got without a person.
         TransientError: the token endpoint does not answer, and the last token has run out.
         SealError: a stored secret was moved or altered.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + (patience_seconds or PATIENCE_SECONDS)
     while time.monotonic() < deadline:
         held = read_token(store, ref)
         current = open_secret(store, ref, held.row, "access_token")
