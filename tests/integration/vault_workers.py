@@ -7,34 +7,26 @@ itself. It begins on `go`, and a task that goes on and on ends when it is told s
 import multiprocessing
 import os
 import signal
-import sys
 import time
-import types
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import orjson
-import requests
 from pydantic import SecretStr
-from sqlalchemy import event
 
 from integrations_pipeline.alerts import open_alerts
 from integrations_pipeline.connectors import CONNECTORS
 from integrations_pipeline.oauth import (
     IntegrationRef,
-    care,
-    claims,
     create_integration,
     exchange_code_for_token,
     find_integration,
     get_valid_token,
-    provider,
 )
 from integrations_pipeline.oauth.clients import service_client
 from integrations_pipeline.settings import Settings
@@ -42,28 +34,11 @@ from integrations_pipeline.store import Store, open_store
 from tests.conftest import SESSION, authorize
 from tests.integration.support import at_once, integration_row
 from tests.integration.token_server import SECRET, TokenServer
+from tests.integration.vault_oddities import Place, lower_mark, pause_where_told, shift_clock
 
 START_SECONDS = 60.0
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([__name__])
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a worker works, and how it differs from a usual process."""
-
-    url: str
-    home: str
-    overrides: str
-    key: str
-    mark: float = claims.MARK.total_seconds()
-    """Seconds after which a claim may be taken over."""
-    skew: float = 0.0
-    """Seconds that its clock is ahead."""
-    control: str = ""
-    pauses: tuple[str, ...] = ()
-    """Where it waits at `control`: claiming, claimed, answered, committing, committed."""
-    id: str = field(default="", kw_only=True)
 
 
 def place(store: Store, home: Path, ref: IntegrationRef, **more: Any) -> Place:
@@ -141,12 +116,12 @@ def _work(
 ) -> None:
     lower_mark(setattr, where.mark)
     if where.skew:
-        _shift_clock(timedelta(seconds=where.skew))
+        shift_clock(timedelta(seconds=where.skew))
     settings = Settings(home=Path(where.home), connector_overrides=Path(where.overrides))
     settings.database_url = SecretStr(where.url)
     store = open_store(settings, CONNECTORS.values())
     ref = find_integration(store, where.key)
-    _pause(store, where)
+    pause_where_told(store, where)
     parent.send("ready")
     parent.recv()
     try:
@@ -155,71 +130,6 @@ def _work(
         found = RuntimeError(f"{type(error).__name__}: {error}")
     store.close()
     parent.send(found)
-
-
-def lower_mark(setattr_: Callable[[Any, str, Any], None], seconds: float) -> None:
-    """Let a claim be stale after so many seconds, and be renewed four times in them."""
-    setattr_(claims, "MARK", timedelta(seconds=seconds))
-    setattr_(care, "MARK", timedelta(seconds=seconds))
-    setattr_(claims, "BEAT_SECONDS", seconds / 4)
-
-
-def _shift_clock(skew: timedelta) -> None:
-    """Every module of ours reads a clock that is wrong; so does `time.time`."""
-
-    class _Kind(type):
-        def __instancecheck__(cls, instance: object) -> bool:
-            return isinstance(instance, datetime)
-
-    class Shifted(datetime, metaclass=_Kind):
-        @classmethod
-        def now(cls, tz: Any = None) -> datetime:
-            return datetime.now(tz) + skew
-
-    usual = time.time
-    time.time = lambda: usual() + skew.total_seconds()
-    for name, module in list(sys.modules.items()):
-        if name.startswith("integrations_pipeline") and isinstance(module, types.ModuleType):
-            for known, value in list(vars(module).items()):
-                if value is datetime:
-                    setattr(module, known, Shifted)
-
-
-def _pause(store: Store, where: Place) -> None:
-    """Wait at chosen points of a refresh until the test lets us go on, or kills us."""
-
-    def stop_at(point: str) -> None:
-        if point in where.pauses:
-            requests.get(f"{where.control}/pause/{point}:{where.id}", timeout=90)
-
-    def around(owner: Any, name: str, before: str, after: str) -> None:
-        usual = getattr(owner, name)
-
-        def watched(*args: Any, **kwargs: Any) -> Any:
-            stop_at(before)
-            found = usual(*args, **kwargs)
-            stop_at(after)
-            return found
-
-        setattr(owner, name, watched)
-
-    around(claims, "claim", "claiming", "claimed")
-    around(provider.OAuthClient, "refresh", "", "answered")
-    around(claims, "replace", "replacing", "committed")
-    replace = claims.replace
-
-    def watched_commit(*args: Any) -> bool:
-        def before_commit(_: Any) -> None:
-            stop_at("committing")
-
-        event.listen(store.engine, "commit", before_commit)
-        try:
-            return replace(*args)
-        finally:
-            event.remove(store.engine, "commit", before_commit)
-
-    if "committing" in where.pauses:
-        claims.replace = watched_commit
 
 
 Ended = Callable[[], bool]
