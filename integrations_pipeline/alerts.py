@@ -3,15 +3,16 @@
 They are rows and log lines; with `INTEGRATIONS_ALERT_URL` each is posted there as well.
 """
 
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from itertools import takewhile
 from uuid import UUID, uuid4
 
 import requests
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -21,8 +22,8 @@ from integrations_pipeline.store.models import Alert, Integration
 from integrations_pipeline.transport.session import new_session
 
 log = structlog.get_logger("integrations_pipeline.alerts")
-TIMEOUT = 10.0
-AT_ONCE = 50
+TIMEOUT = 5.0
+ROUND_SECONDS = 10.0
 
 
 class AlertKind(StrEnum):
@@ -32,6 +33,11 @@ class AlertKind(StrEnum):
     SEALED_VALUE = "sealed_value"
     """A stored secret does not open: it was moved or altered, or its key is gone."""
     CONSENT_ENDS = "consent_ends"
+    REFRESH_FAILS = "refresh_fails"
+    """The token endpoint refuses us, or has been in trouble for long."""
+
+
+_of_alert = and_(Integration.tenant_id == Alert.tenant_id, Integration.id == Alert.integration_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +79,16 @@ def raise_alert(
         log.error("alert", integration=str(integration_id), kind=kind.value, message=message)
 
 
-def clear_alerts(session: Session, tenant_id: UUID, integration_id: UUID) -> None:
-    """Everything is well again with this integration."""
+def clear_alerts(
+    session: Session, tenant_id: UUID, integration_id: UUID, kinds: Iterable[AlertKind] = AlertKind
+) -> None:
+    """This is well again with the integration."""
     session.execute(
         update(Alert)
         .where(
             Alert.tenant_id == tenant_id,
             Alert.integration_id == integration_id,
+            Alert.kind.in_([kind.value for kind in kinds]),
             Alert.cleared_at.is_(None),
         )
         .values(cleared_at=func.now())
@@ -90,7 +99,7 @@ def open_alerts(store: Store, tenant_id: UUID | None = None) -> list[OpenAlert]:
     """The open alerts of a tenant, or of all, oldest first."""
     query = (
         select(Integration.key, Alert.kind, Alert.message, Alert.raised_at)
-        .join(Integration, Integration.id == Alert.integration_id)
+        .join(Integration, _of_alert)
         .where(Alert.cleared_at.is_(None))
         .order_by(Alert.raised_at)
     )
@@ -99,37 +108,55 @@ def open_alerts(store: Store, tenant_id: UUID | None = None) -> list[OpenAlert]:
 
 
 def send_alerts(store: Store) -> int:
-    """Post the alerts that were not posted yet to the operator's address; returns how many.
+    """Post the open alerts that were not posted yet to the operator's address; returns how many.
 
     One that can't be delivered is tried again at the next call; after a crash one may come twice.
     """
     address = store.settings.alert_url
     if address is None:
         return 0
-    with store.system() as session:
-        waiting = session.execute(
-            select(Alert, Integration.key)
-            .join(Integration, Integration.id == Alert.integration_id)
-            .where(Alert.sent_at.is_(None))
-            .order_by(Alert.raised_at)
-            .limit(AT_ONCE)
-        ).all()
+    deadline, sent = time.monotonic() + ROUND_SECONDS, 0
     with new_session(allow_private=True) as http:
-        posted = takewhile(
-            lambda one: _post(http, address.get_secret_value(), one.Alert, one.key), waiting
-        )  # where one fails, the next would fail as well
-        sent = [one.Alert for one in posted]
+        for alert, key in _waiting(store):
+            if time.monotonic() > deadline:
+                break
+            status = _post(http, address.get_secret_value(), alert, key)
+            if status is None:
+                break  # nobody answers there: the next would fail as well
+            if status < 300:
+                _note_sent(store, alert)
+                sent += 1
+    return sent
+
+
+def _waiting(store: Store) -> list[tuple[Alert, str]]:
+    query = (
+        select(Alert, Integration.key)
+        .join(Integration, _of_alert)
+        .where(Alert.sent_at.is_(None), Alert.cleared_at.is_(None))
+        .order_by(Alert.raised_at)
+    )
     with store.system() as session:
-        ids = [alert.id for alert in sent]
-        session.execute(update(Alert).where(Alert.id.in_(ids)).values(sent_at=func.now()))
-    return len(sent)
+        return [(alert, key) for alert, key in session.execute(query)]
 
 
-def _post(http: requests.Session, address: str, alert: Alert, key: str) -> bool:
+def _note_sent(store: Store, alert: Alert) -> None:
+    with store.tenant(alert.tenant_id) as session:
+        session.execute(
+            update(Alert)
+            .where(Alert.tenant_id == alert.tenant_id, Alert.id == alert.id)
+            .values(sent_at=func.now())
+        )
+
+
+def _post(http: requests.Session, address: str, alert: Alert, key: str) -> int | None:
     told = OpenAlert(key, alert.kind, alert.message, alert.raised_at).told()
     body = {**told, "raised_at": alert.raised_at.isoformat()}
     try:
-        return http.post(address, json=body, timeout=TIMEOUT, allow_redirects=False).ok
+        answer = http.post(address, json=body, timeout=TIMEOUT, allow_redirects=False)
     except (requests.RequestException, IntegrationsError) as error:
         log.warning("alert not delivered", integration=key, error=type(error).__name__)
-        return False
+        return None
+    if not answer.ok:
+        log.warning("alert not taken", integration=key, status=answer.status_code)
+    return answer.status_code

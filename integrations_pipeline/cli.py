@@ -7,12 +7,12 @@ from typing import Annotated
 import orjson
 import typer
 
-from integrations_pipeline import commands, connecting
+from integrations_pipeline import changing, commands, connecting
 from integrations_pipeline.commands import AsJson
 from integrations_pipeline.errors import IntegrationsError, RequestError
 from integrations_pipeline.logs import configure_logging
 from integrations_pipeline.settings import load_settings
-from integrations_pipeline.terminal import console, errors, opened
+from integrations_pipeline.terminal import console, errors, opened, plain, tell
 
 FirstPort = Annotated[int, typer.Option(help="The first of the ports on 127.0.0.1.")]
 
@@ -38,6 +38,7 @@ for command in (
 ):
     app.command()(command)
 app.command("list")(commands.list_all)
+app.command("set")(changing.change)
 
 
 @app.command()
@@ -63,7 +64,7 @@ def sandbox(
     ] = 2.0,
     records: Annotated[int, typer.Option(help="Size of the larger resources.")] = 2000,
 ) -> None:
-    """HubSpot, Stripe and Zendesk, emulated on this machine."""
+    """All twelve services, emulated on this machine."""
     from integrations_pipeline.sandbox.server import SandboxConfig, overrides, run
 
     config = SandboxConfig(
@@ -140,7 +141,8 @@ def rotate_key() -> None:
     console.print(f"Sealed anew: {done.rows} rows. Old keys deleted: {done.deleted}.")
     if done.left:
         errors.print("These values do not open, so they and the old keys stay as they are:")
-        errors.print("\n".join(f"  {one}" for one in done.left), highlight=False, soft_wrap=True)
+        for one in done.left:
+            tell(errors, "  ", plain(one))
         errors.print("Next: connect these accounts again (or disconnect), then rotate again.")
         raise typer.Exit(1)
     console.print("Next: back up the database. Older backups need only the master key, as before.")
@@ -180,7 +182,7 @@ def main() -> None:
         configure_logging(load_settings().log_level)
         app()
     except IntegrationsError as error:
-        errors.print(f"[red]Error:[/red] {error}", highlight=False, markup=True, soft_wrap=True)
+        tell(errors, "[red]Error:[/red] ", plain(str(error)))
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

@@ -7,7 +7,7 @@ import typer
 
 from integrations_pipeline.errors import RequestError
 from integrations_pipeline.logs import configure_logging
-from integrations_pipeline.terminal import cell, console, errors, opened, show
+from integrations_pipeline.terminal import cell, console, errors, opened, plain, show, tell
 
 if TYPE_CHECKING:
     from integrations_pipeline.store.models import Integration
@@ -40,7 +40,7 @@ def list_all(as_json: AsJson = False) -> None:
     show(shown, as_json, empty="No integrations yet. Next: integrations add --help")
     for row in rows:
         if row.status_reason:
-            console.print(f"{row.key}: {row.status_reason}", highlight=False, soft_wrap=True)
+            tell(console, f"{row.key}: ", plain(row.status_reason))
 
 
 def _whole(row: "Integration") -> dict[str, object]:
@@ -89,7 +89,7 @@ def history(key: Key, limit: int = 20, as_json: AsJson = False) -> None:
     show([{name: job[name] for name in names} for job in jobs], as_json, empty="No syncs yet.")
     for job in jobs:
         if job["error"]:
-            console.print(f"{cell(job['created_at'])}: {job['error']}", highlight=False)
+            tell(console, cell(job["created_at"]), ": ", plain(job["error"]))
 
 
 def sync(

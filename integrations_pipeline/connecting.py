@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from integrations_pipeline.commands import AsJson, Key, json_object
+from integrations_pipeline.connectors.auth import Grant, KeyAccess, OAuth, Way
 from integrations_pipeline.errors import RequestError
-from integrations_pipeline.terminal import console, errors, opened, show
+from integrations_pipeline.terminal import console, errors, opened, plain, show, tell
 
 Another = Annotated[
     bool, typer.Option(help="Allow that it is another account than before; it is read anew.")
@@ -34,23 +35,22 @@ def add(  # noqa: PLR0913, PLR0917 - the options of a command
     ] = None,
 ) -> None:
     """Add an integration. The client secret is asked for, or read from a pipe."""
-    from integrations_pipeline.connectors.auth import OAuth
     from integrations_pipeline.oauth import Choice, create_integration, create_tenant, needs_browser
     from integrations_pipeline.oauth.choosing import declared
     from integrations_pipeline.oauth.vault import redirect_address
 
     choice = Choice(way, tuple(resource), direction)
-    settings = _settings(setting, declaration)
+    settings = account_settings(setting, declaration)
     with opened() as store:
         connector = declared(store.settings, service, settings)
-        wants_secret = isinstance(connector.ways[choice.checked(connector)], OAuth)
+        chosen = connector.ways[choice.checked(connector)]
         ref = create_integration(
             store,
             create_tenant(store, tenant, tenant),
             service,
             name,
             client_id=client_id,
-            client_secret=client_secret or (_secret("Client secret") if wants_secret else ""),
+            client_secret=client_secret or asked_client_secret(chosen),
             settings=settings,
             choice=choice,
         )
@@ -63,7 +63,6 @@ def add(  # noqa: PLR0913, PLR0917 - the options of a command
 
 def connect(key: Key, another_account: Another = False) -> None:
     """Connect the account: print a link to open (`serve` must be running), or ask for a key."""
-    from integrations_pipeline.connectors.auth import KeyAccess
     from integrations_pipeline.oauth import (
         connect_directly,
         create_user,
@@ -135,7 +134,7 @@ def doctor(
         show([one.told() for one in found], as_json, empty="")
     for one in () if as_json else found:
         mark = "[green]well[/green]" if one.well else f"[red]{one.cause}[/red]"
-        console.print(f"{one.integration}: {mark} {one.text}", soft_wrap=True, highlight=False)
+        tell(console, f"{one.integration}: {mark} ", plain(one.text))
     if not refs:
         console.print("No integrations yet. Next: integrations add --help")
     raise typer.Exit(0 if all(one.well for one in found) else 1)
@@ -167,13 +166,39 @@ def api_key(
     errors.print("It is not shown again. Send it as `Authorization: Bearer …`.")
 
 
-def _settings(pairs: list[str], declaration: Path | None) -> dict[str, object]:
+def account_settings(pairs: list[str], declaration: Path | None) -> dict[str, object]:
+    """What `--setting` or `--declaration` say.
+
+    Raises:
+        RequestError: both are given, or one can't be read.
+    """
+    if pairs and declaration is not None:
+        raise RequestError(
+            "A declaration and --setting don't go together.",
+            action="Write into the declaration's file what is to be declared.",
+        )
     if declaration is None:
         return dict(_pair(text) for text in pairs)
     try:
         return json_object(declaration.read_text(), str(declaration))
     except (OSError, UnicodeDecodeError) as error:
         raise RequestError(f"{declaration} can't be read ({type(error).__name__}).") from None
+
+
+def asked_client_secret(way: Way) -> str:
+    """The client secret, or a service account's key file; nothing for ways that have neither.
+
+    Raises:
+        RequestError: a key file can't be typed.
+    """
+    if not isinstance(way, OAuth):
+        return ""
+    if way.grant is Grant.JWT_BEARER and sys.stdin.isatty():
+        raise RequestError(
+            "The service account's key file is needed, and it has many lines.",
+            action="Pipe the file: integrations … < key.json",
+        )
+    return _secret("Client secret")
 
 
 def _secret(label: str) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import time
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -34,7 +33,7 @@ from integrations_pipeline.orchestration.launch import DagsterClient
 from integrations_pipeline.processes import Processes, answers, only_one, stop_on_signals
 from integrations_pipeline.serving import watch
 from integrations_pipeline.settings import Settings, load_settings
-from integrations_pipeline.stack import Ports, environment, start_stack
+from integrations_pipeline.stack import Ports, environment, remember, start_stack
 from integrations_pipeline.store import Store, open_store
 from integrations_pipeline.store.crypto import create_master_key
 from integrations_pipeline.store.states import IntegrationStatus
@@ -96,16 +95,9 @@ def _point_at_sandbox(settings: Settings, ports: Ports) -> Settings:
         "INTEGRATIONS_PUBLIC_URL": ports.public_url,
         "INTEGRATIONS_DAGSTER_URL": ports.dagster_url,
     }
-    _set_lines(folder / "settings.env", values)
+    remember(settings, values)
     os.environ.update(values)
     return load_settings()
-
-
-def _set_lines(path: Path, values: dict[str, str]) -> None:
-    """Set variables in a settings file; its other lines stay."""
-    lines = path.read_text().splitlines() if path.exists() else []
-    kept = [line for line in lines if line.partition("=")[0].strip() not in values]
-    path.write_text("\n".join([*kept, *(f"{k}={v}" for k, v in values.items())]) + "\n")
 
 
 def _start_sandbox(processes: Processes, settings: Settings, ports: Ports) -> None:

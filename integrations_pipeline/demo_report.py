@@ -54,7 +54,6 @@ class Sandbox:
                 "token_url": f"{api}/oauth/token",
                 "revoke_url": f"{api}/oauth/revoke",
                 "scopes": ["read"],
-                "rotates": True,
             },
             "test": {"path": "/me", "account_id": "id", "account_name": "name"},
         }

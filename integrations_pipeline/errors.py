@@ -10,6 +10,7 @@ IntegrationsError
 ├── FenceLostError          another run owns the job now: stop writing
 └── ServiceError            the service's answer; carries the HTTP status where there is one
     ├── ConnectAgainError   only a person with the account can help: connect again
+    │   └── NotConnectedError   ... as it never was, or was disconnected on purpose
     ├── ForbiddenError      this resource is not allowed; the connection itself is well
     ├── NotFoundError       the object does not exist
     ├── WrongAddressError   the account's own address leads nowhere
@@ -84,6 +85,10 @@ class ConnectAgainError(ServiceError):
     """The credentials are dead; only a person can renew them."""
 
     action = "Connect the account again."
+
+
+class NotConnectedError(ConnectAgainError):
+    """The account was never connected, or was disconnected: nothing is broken."""
 
 
 class ForbiddenError(ServiceError):

@@ -11,7 +11,7 @@ from integrations_pipeline.errors import ConflictError
 from integrations_pipeline.oauth import find_integration
 from integrations_pipeline.processes import Processes, stop_on_signals
 from integrations_pipeline.settings import Settings
-from integrations_pipeline.stack import Ports, environment, start_stack
+from integrations_pipeline.stack import Ports, addresses, environment, remember, start_stack
 from integrations_pipeline.store import Store, open_store
 from integrations_pipeline.store.states import JobStatus
 from integrations_pipeline.sync import (
@@ -22,6 +22,7 @@ from integrations_pipeline.sync import (
     execute_sync_job,
 )
 from integrations_pipeline.sync.launching import end_pending_job
+from integrations_pipeline.terminal import plain, tell
 
 
 def run_serve(settings: Settings, *, port: int) -> int:
@@ -30,9 +31,13 @@ def run_serve(settings: Settings, *, port: int) -> int:
     console = Console(stderr=True)
     store = open_store(settings, CONNECTORS.values())
     ports = Ports.choose(console.print, port)
+    reached = addresses(settings, ports)
+    remember(settings, reached)  # `connect`, in another terminal, must print the same address
     with Processes(settings.data_folder / "logs", environment(settings, store, ports)) as processes:
         start_stack(processes, settings, ports, console.print)
         console.print(f"Web:     {ports.public_url}\nDagster: {ports.dagster_url}")
+        if reached["INTEGRATIONS_PUBLIC_URL"] != ports.public_url:
+            console.print(f"Browsers reach it at {reached['INTEGRATIONS_PUBLIC_URL']}")
         console.print("Ctrl-C stops everything.")
         return watch(processes, console)
 
@@ -74,7 +79,7 @@ def sync_here(store: Store, key: str, request: SyncRequest, *, console: Console)
             end_pending_job(store, ref, job_id, JobStatus.CANCELLED, str(error))
             raise
     if result.error:
-        console.print(f"[red]Failed:[/red] {result.error}", soft_wrap=True, highlight=False)
+        tell(console, "[red]Failed:[/red] ", plain(result.error))
     return told(key, result)
 
 

@@ -1,8 +1,10 @@
 """Everything that serves on one machine: web process, code server, Dagster's UI and daemon."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from integrations_pipeline.orchestration.home import (
     DATABASE_VARIABLE,
@@ -58,8 +60,7 @@ def environment(settings: Settings, store: Store, ports: Ports) -> dict[str, str
     found = {
         "DATABASE_URL": store.url.render_as_string(hide_password=False),
         "INTEGRATIONS_HOME": str(settings.data_folder),
-        "INTEGRATIONS_PUBLIC_URL": ports.public_url,
-        "INTEGRATIONS_DAGSTER_URL": ports.dagster_url,
+        **addresses(settings, ports),
         "DAGSTER_HOME": str(settings.data_folder / "dagster"),
         DATABASE_VARIABLE: dagster_url(settings, store.url).render_as_string(hide_password=False),
     }
@@ -67,6 +68,30 @@ def environment(settings: Settings, store: Store, ports: Ports) -> dict[str, str
         overrides = Path(settings.connector_overrides).resolve()
         found["INTEGRATIONS_CONNECTOR_OVERRIDES"] = str(overrides)
     return found
+
+
+def addresses(settings: Settings, ports: Ports) -> dict[str, str]:
+    """Where browsers reach us: what was set, save that a port of this machine is the real one."""
+    chosen = {
+        "INTEGRATIONS_PUBLIC_URL": (settings.public_url, ports.public_url),
+        "INTEGRATIONS_DAGSTER_URL": (settings.dagster_url, ports.dagster_url),
+    }
+    return {
+        name: ours if _is_local(given) and name not in os.environ else given
+        for name, (given, ours) in chosen.items()
+    }
+
+
+def remember(settings: Settings, values: dict[str, str]) -> None:
+    """Set variables in the data folder's settings file, for other commands; other lines stay."""
+    path = settings.data_folder / "settings.env"
+    lines = path.read_text().splitlines() if path.exists() else []
+    kept = [line for line in lines if line.partition("=")[0].strip() not in values]
+    path.write_text("\n".join([*kept, *(f"{k}={v}" for k, v in values.items())]) + "\n")
+
+
+def _is_local(url: str) -> bool:
+    return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
 
 
 def start_stack(processes: Processes, settings: Settings, ports: Ports, say: Say) -> None:

@@ -1,5 +1,6 @@
 """What all commands share: the store opened for a command, tables and JSON."""
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ import orjson
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from integrations_pipeline.connectors import CONNECTORS
 from integrations_pipeline.settings import load_settings
@@ -22,6 +24,8 @@ SHORT = {
     "sync_type": "type",
 }
 """Headings that keep a table within 80 columns."""
+UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+"""What steers a terminal, breaks a line or turns its direction, instead of being read."""
 console = Console()
 errors = Console(stderr=True)
 
@@ -51,8 +55,19 @@ def show(value: object, as_json: bool, *, empty: str) -> None:
         console.print(empty)
 
 
-def cell(value: object) -> str:
+def cell(value: object) -> Text:
     """A value as a table shows it."""
     if isinstance(value, datetime):
-        return f"{value:%m-%d %H:%M}"
-    return "" if value is None else str(value)
+        return Text(f"{value:%m-%d %H:%M}")
+    return plain("" if value is None else str(value))
+
+
+def plain(text: str) -> Text:
+    """A text that is not ours, as it reads: no markup, no emoji codes, nothing for the terminal."""
+    return Text(UNSEEN.sub(" ", text))
+
+
+def tell(on: Console, *parts: str | Text) -> None:
+    """Print one line: strings are ours, with markup; texts are somebody else's (`plain`)."""
+    ours = (Text.from_markup(one) if isinstance(one, str) else one for one in parts)
+    on.print(Text.assemble(*ours), soft_wrap=True)

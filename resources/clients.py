@@ -15,7 +15,7 @@ from resources.database import DatabaseResource
 class OAuthClientResource(dg.ConfigurableResource[None]):
     """Hands out what is authorized for one integration's account, its tokens refreshed by itself.
 
-    In an asset: `hubspot.session("acme--crm").get("/crm/v3/pipelines/deals").json()`.
+    In an asset: `hubspot.session("acme--crm").get("/crm/v3/owners").json()`.
     """
 
     service: ClassVar[str]

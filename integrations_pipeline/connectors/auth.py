@@ -155,6 +155,8 @@ class OAuth:
     label: str = "OAuth"
     settings: tuple[Setting, ...] = ()
     """Told in addition to the connector's own, or instead of one of the same name."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What is known without asking, from the settings: `{"account_id": "{tenant}"}`."""
     client_auth: ClientAuth = ClientAuth.BODY
     json_body: bool = False
     """Whether the token endpoint takes JSON instead of a form."""
@@ -188,8 +190,6 @@ class OAuth:
     """Error codes, beside the RFC's, that pass by themselves."""
     lifetime: timedelta | None = None
     """Life of an access token whose answer says none; None means that it does not expire."""
-    rotates: bool = False
-    """True where a refresh answer ends the old refresh token."""
     idle: timedelta | None = None
     """A refresh token that is not used this long dies; we use it well before."""
     refresh_life_at: str = ""
@@ -219,8 +219,8 @@ class KeyAccess:
     """What is known without asking, from the settings: `{"account_id": "{site}"}`."""
     api_base_url: str = ""
     """Where the API is reached with such a key, if elsewhere."""
-    pattern: str = r"\S+"
-    """The whole secret must match; named groups are facts."""
+    pattern: str = r"[!-~]+"
+    """The whole secret must match; named groups are facts. Headers and encodings take ASCII."""
 
 
 Way = OAuth | KeyAccess

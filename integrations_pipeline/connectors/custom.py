@@ -123,7 +123,6 @@ class OAuth2(_Tokens):
     authorize_params: dict[AuthorizeName, Annotated[str, PLAIN]] = Field(default={}, max_length=20)
     pkce: Flag = True
     issuer: MaybeAddress = ""
-    rotates: Flag = False
     idle_days: int | None = Field(default=None, strict=True, ge=1, le=3650)
     refresh_life_at: JsonPath = ""
 
@@ -137,7 +136,6 @@ class OAuth2(_Tokens):
             authorize_params=self.authorize_params,
             pkce=self.pkce,
             issuer=self.issuer,
-            rotates=self.rotates,
             idle=span(timedelta(days=1), self.idle_days),
             refresh_life_at=self.refresh_life_at,
         )

@@ -215,7 +215,9 @@ HUBSPOT = Connector(
         token_facts=(Fact("account_id", "hub_id"),),
     ),
     others={
-        "private_app": KeyAccess(label="Private app token or service key", pattern=r"[\w-]{16,}")
+        "private_app": KeyAccess(
+            label="Private app token or service key", pattern=r"[0-9A-Za-z_-]{16,}"
+        )
     },
     identity=(
         FollowUp(

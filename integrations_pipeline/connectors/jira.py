@@ -61,7 +61,6 @@ JIRA = Connector(
         ),
         dead_errors=("unauthorized_client",),
         lifetime=timedelta(hours=1),
-        rotates=True,
         idle=timedelta(days=90),
     ),
     others={

@@ -54,6 +54,7 @@ MICROSOFT_TEAMS = Connector(
             label="App-only access",
             # nobody signs in who could decide which organisation
             settings=(Setting("tenant", "Tenant (id or domain)", rf"{GUID}|{DOMAIN}"),),
+            facts={"account_id": "{tenant}"},
             grant=Grant.CLIENT_CREDENTIALS,
             token_url=f"{LOGIN}/token",
             # what an administrator granted the app, whole; named scopes must not stand beside it
@@ -68,6 +69,7 @@ MICROSOFT_TEAMS = Connector(
                 Fact("account_id", "value.0.id", GUID),
                 Fact("account_name", "value.0.displayName"),
             ),
+            optional=True,  # an app may not have been granted it; then its tenant is known
         ),
     ),
     settings=(

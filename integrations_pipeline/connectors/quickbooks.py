@@ -44,7 +44,6 @@ QUICKBOOKS = Connector(
         resource_scopes=dict.fromkeys(RESOURCES, Scopes(ACCOUNTING, ACCOUNTING)),
         callback_facts=(Fact("account_id", "realmId", r"[0-9]{1,20}"),),
         lifetime=timedelta(hours=1),
-        rotates=True,
         idle=timedelta(days=100),
         refresh_life_at="x_refresh_token_expires_in",
         consent_life_at="x_refresh_token_hard_expires_in",

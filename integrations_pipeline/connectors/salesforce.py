@@ -24,7 +24,9 @@ API = "/services/data/v65.0"  # Winter '26; every org offers a version for three
 LOGIN = "https://{login_host}/services/oauth2"
 
 NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
-MY_DOMAIN = rf"{NAME}(?:--{NAME}\.sandbox)?\.my\.salesforce\.com"
+# Orgs other than production have their kind in the name (partitioned domains).
+KINDS = rf"--{NAME}\.sandbox|\.(?:develop|scratch|demo|patch|trailblaze)"
+MY_DOMAIN = rf"{NAME}(?:{KINDS})?\.my\.salesforce\.com"
 LOGIN_HOST = rf"(?:login|test)\.salesforce\.com|{MY_DOMAIN}"
 
 # Tokens are sent to `instance_url`: it must be a bare Salesforce host. `id` names org and user.
@@ -50,7 +52,8 @@ SALESFORCE = Connector(
         authorize_url=f"{LOGIN}/authorize",
         token_url=f"{LOGIN}/token",
         revoke=Revoke(url=f"{LOGIN}/revoke", body={"token": "{token}"}),
-        scopes=("refresh_token", "id"),
+        # `identity` is a query, which needs `api` whatever the integration is for
+        scopes=("refresh_token", "id", "api"),
         # one scope reads and writes all that the user may
         resource_scopes=dict.fromkeys(RESOURCES, Scopes(("api",), ("api",))),
         implied={"full": ("api",)},
@@ -58,8 +61,8 @@ SALESFORCE = Connector(
         dead_errors=DEAD,
         retry_errors=("rate_limit_exceeded",),
         lifetime=SESSION,
+        # where the app has rotation on, a refresh token that is used twice ends the whole grant
         idle=timedelta(days=30),  # the app's policy may end tokens that lie unused; none says when
-        rotates=True,  # where the app has rotation on; a token used twice ends the whole grant
     ),
     others={
         # The app's own "run as" user; answered only at the org's My Domain host. The app's

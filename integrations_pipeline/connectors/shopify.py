@@ -64,7 +64,6 @@ SHOPIFY = Connector(
         },
         implied={f"write_{name}": (f"read_{name}",) for name in WRITABLE},
         signed_callback=True,
-        rotates=True,
         idle=timedelta(days=90),
         refresh_life_at="refresh_token_expires_in",
         carriage=TOKEN_HEADER,

@@ -71,7 +71,6 @@ SLACK = Connector(
             "code_already_used",
         ),
         retry_errors=("ratelimited", "rate_limited", *TRANSIENT),
-        rotates=True,
         # Documented for public clients only; nothing is said of ours, so we keep to it as well.
         idle=timedelta(days=30),
     ),

@@ -193,7 +193,6 @@ STRIPE = Connector(
         client_auth=ClientAuth.BASIC_SECRET,
         pkce=False,
         lifetime=timedelta(hours=1),  # the answer does not say it reliably
-        rotates=True,
         idle=timedelta(days=365),
         token_facts=(Fact("account_id", "stripe_user_id"),),
     ),
@@ -213,7 +212,7 @@ STRIPE = Connector(
             token_facts=(Fact("account_id", "stripe_user_id"),),
         ),
         "api_key": KeyAccess(
-            label="Secret or restricted API key", pattern=r"(sk|rk)_(live|test)_\w+"
+            label="Secret or restricted API key", pattern=r"(sk|rk)_(live|test)_[0-9A-Za-z_]+"
         ),
     },
     identity=(

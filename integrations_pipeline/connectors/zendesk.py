@@ -232,7 +232,8 @@ ZENDESK = Connector(
             proof=Proof.TOKEN,
         ),
         token_params={"expires_in": "1800", "refresh_token_expires_in": "2592000"},
-        # incremental exports need `read` whole; the narrow scopes do not cover them
+        # `identity` asks for it, and so does every export: the narrow scopes do not cover them
+        scopes=("read",),
         resource_scopes={
             "tickets": Scopes(("read",), ("tickets:write",)),
             "users": Scopes(("read",), ("users:write",)),
@@ -241,7 +242,6 @@ ZENDESK = Connector(
             "satisfaction_ratings": Scopes(("read",)),
             "comments": Scopes(("read",)),
         },
-        rotates=True,
         idle=timedelta(days=30),
         refresh_life_at="refresh_token_expires_in",
     ),

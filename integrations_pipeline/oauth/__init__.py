@@ -2,6 +2,7 @@
 
 from integrations_pipeline.oauth.accounts import (
     IntegrationRef,
+    change_integration,
     create_integration,
     create_tenant,
     create_user,
@@ -10,6 +11,7 @@ from integrations_pipeline.oauth.accounts import (
     list_integrations,
     reference,
     references,
+    told_integration,
 )
 from integrations_pipeline.oauth.choosing import Choice
 from integrations_pipeline.oauth.direct import connect_directly, needs_browser
@@ -30,6 +32,7 @@ __all__ = [
     "Choice",
     "IntegrationRef",
     "VaultTokens",
+    "change_integration",
     "connect_directly",
     "create_integration",
     "create_tenant",
@@ -47,4 +50,5 @@ __all__ = [
     "references",
     "refresh_access_token",
     "store_oauth_token",
+    "told_integration",
 ]

@@ -28,10 +28,12 @@ def connect_directly(
         ServiceError: the service refuses it, or does not answer.
     """
     row = integration_row(store, ref)
+    values = full_settings(ref.connector, ref.way, row.settings)
+    told = {name: text.format(**values) for name, text in ref.way.facts.items()}
     if not isinstance(ref.way, KeyAccess):
         client = oauth_client(store, ref)
         token = client.ask_again(scopes_to_ask(ref.connector, ref.way, row))
-        join_account(store, ref, token, {}, another_account=another_account)
+        join_account(store, ref, token, told, another_account=another_account)
         return
     match = re.fullmatch(ref.way.pattern, secret)
     if match is None:
@@ -39,8 +41,6 @@ def connect_directly(
             f"This does not look like a {ref.way.label} of {ref.connector.label}.",
             action="Copy it again, whole and without spaces.",
         )
-    values = {**full_settings(ref.connector, ref.way, row.settings), "secret": secret}
-    token = TokenSet(ref.way.template.format(**values), None, None, ())
-    told = {name: value for name, value in match.groupdict().items() if value}
-    told |= {name: text.format(**values) for name, text in ref.way.facts.items()}
+    token = TokenSet(ref.way.template.format(**values, secret=secret), None, None, ())
+    told |= {name: value for name, value in match.groupdict().items() if value}
     join_account(store, ref, token, told, another_account=another_account)

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from integrations_pipeline.connectors.auth import OAuth
 from integrations_pipeline.errors import (
+    AnswerError,
     ConfigurationError,
     ConnectAgainError,
     ForbiddenError,
     IntegrationsError,
+    NotConnectedError,
     NotFoundError,
     RateLimitedError,
     RejectedError,
@@ -15,10 +17,10 @@ from integrations_pipeline.errors import (
     WrongAddressError,
 )
 from integrations_pipeline.oauth.accounts import IntegrationRef
-from integrations_pipeline.oauth.claims import Held, open_secret, read_token
 from integrations_pipeline.oauth.endpoints import endpoints_of
 from integrations_pipeline.oauth.identity import ask, calls_of
 from integrations_pipeline.oauth.joining import lacking
+from integrations_pipeline.oauth.rows import Held, open_secret, read_token
 from integrations_pipeline.oauth.vault import (
     VaultTokens,
     get_valid_token,
@@ -39,6 +41,7 @@ CAUSES: tuple[tuple[type[IntegrationsError], str], ...] = (
     (WrongAddressError, "wrong address"),
     (NotFoundError, "wrong address"),
     (TransientError, "provider down"),
+    (AnswerError, "provider down"),
     (RejectedError, "refused"),
     (ConfigurationError, "configuration"),
 )
@@ -69,20 +72,28 @@ class Diagnosis:
 
 def examine(store: Store, ref: IntegrationRef) -> Diagnosis:
     """Look at one connection, and make the call that tells whose account it is."""
-    row = integration_row(store, ref)
-    if row.status == IntegrationStatus.INACTIVE:
-        text = f"The account is not connected. Run: integrations connect {ref.key}"
-        return Diagnosis(ref.key, "not connected", text)
     try:
+        row = integration_row(store, ref)
+        if row.status == IntegrationStatus.INACTIVE:
+            return _not_connected(ref)
         return _ended(store, ref, row) or _lacking(store, ref, row) or _asked(store, ref, row)
+    except NotConnectedError:
+        return _not_connected(ref)
     except IntegrationsError as error:
         return _explained(store, ref, error)
+
+
+def _not_connected(ref: IntegrationRef) -> Diagnosis:
+    text = f"The account is not connected. Run: integrations connect {ref.key}"
+    return Diagnosis(ref.key, "not connected", text)
 
 
 def _ended(store: Store, ref: IntegrationRef, row: Integration) -> Diagnosis | None:
     """Whether it is known that a person must connect again; all stored secrets must open."""
     held = read_token(store, ref)
-    open_secret(store, ref, held.row, "access_token")
+    for column in ("access_token", "refresh_token"):
+        if getattr(held.row, column) is not None:
+            open_secret(store, ref, held.row, column)
     if row.client_secret is not None:
         oauth_client(store, ref)
     if row.status != IntegrationStatus.ERROR:
@@ -129,7 +140,10 @@ def _clock(ref: IntegrationRef, ahead: float) -> Diagnosis:
 
 def _explained(store: Store, ref: IntegrationRef, error: IntegrationsError) -> Diagnosis:
     if isinstance(error, ConnectAgainError):
-        return Diagnosis(ref.key, _end_of(ref, read_token(store, ref)), str(error))
+        try:
+            return Diagnosis(ref.key, _end_of(ref, read_token(store, ref)), str(error))
+        except NotConnectedError:  # disconnected at this very moment
+            return _not_connected(ref)
     cause = next((name for kind, name in CAUSES if isinstance(error, kind)), "unknown")
     return Diagnosis(ref.key, cause, str(error))
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from integrations_pipeline.errors import ForbiddenError
 from integrations_pipeline.oauth.accounts import IntegrationRef
 from integrations_pipeline.oauth.choosing import missing_scopes
-from integrations_pipeline.oauth.claims import read_token
 from integrations_pipeline.oauth.joining import lacking
+from integrations_pipeline.oauth.rows import read_token
 from integrations_pipeline.oauth.vault import integration_row
 from integrations_pipeline.store import Store
 from integrations_pipeline.transport.redact import clean
@@ -34,7 +34,8 @@ def shortcomings(store: Store, ref: IntegrationRef) -> list[str]:
     granted = tuple(read_token(store, ref).row.scopes)
     missing = lacking(ref, integration_row(store, ref), granted)
     return [
-        f"{name} can't be synced: {', '.join(scopes)} was not granted."
+        f"{name} can't be synced: {', '.join(scopes)} was not granted. "
+        "Connect again and allow it, if you need it."
         for name, scopes in missing.items()
     ]
 
@@ -44,9 +45,12 @@ def denial(ref: IntegrationRef, query: Mapping[str, str]) -> str:
     error, reason = clean(query.get("error", "")), clean(query.get("error_description", ""))
     if any(sign in f"{error} {reason}" for sign in UNAPPROVED):
         return (
-            f"{ref.connector.label} blocks apps that its administrator has not installed. "
-            "Ask the administrator to install or approve this app there, then connect again."
+            f"{ref.key}: {ref.connector.label} blocks apps that its administrator has not "
+            "installed. Ask the administrator to install or approve this app there, "
+            "then connect again."
         )
     if error == "access_denied":
-        return f"{ref.connector.label} says that access was not granted."
-    return f"{ref.connector.label} did not grant access: {error} {reason}".rstrip() + "."
+        told = f"{ref.connector.label} says that access was not granted"
+    else:
+        told = f"{ref.connector.label} did not grant access ({error} {reason}".rstrip(" .") + ")"
+    return f"{ref.key} is not connected: {told}. Open a new connect link to try again."

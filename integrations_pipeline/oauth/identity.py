@@ -46,6 +46,8 @@ def who_is(
 ) -> dict[str, str]:
     """All facts about the account that a token opens, beginning with those that are known.
 
+    There is no `account_id` among them where nothing tells whose account it is.
+
     Raises:
         ServiceError: the service does not tell what is needed to reach the account.
         RequestError: the grant reaches several accounts, and none of them was chosen.
@@ -56,8 +58,14 @@ def who_is(
         answer, _ = ask(connector, way, endpoints, call, found, FixedToken(token))
         chosen = _chosen(connector, call, answer, account_settings) if call.chosen_by else answer
         found |= read_facts(call.facts, chosen, connector.label)
-    found.setdefault("account_id", "/".join(str(v) for v in account_settings.values()))
-    return found
+    return {**_named_by_settings(connector, account_settings), **found}
+
+
+def _named_by_settings(connector: Connector, account_settings: Mapping[str, Any]) -> dict[str, str]:
+    """The account's id, made from the settings that every way in needs to be told."""
+    needed = [setting.name for setting in connector.settings if setting.default is None]
+    told = [str(account_settings.get(name) or "") for name in needed]
+    return {"account_id": "/".join(told)} if told and all(told) else {}
 
 
 def calls_of(connector: Connector, way: Way) -> tuple[FollowUp, ...]:

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
 
 from integrations_pipeline.errors import AnotherAccountError, RejectedError
 from integrations_pipeline.oauth.accounts import IntegrationRef
 from integrations_pipeline.oauth.choosing import missing_scopes
 from integrations_pipeline.oauth.identity import who_is
 from integrations_pipeline.oauth.provider import TokenSet
-from integrations_pipeline.oauth.vault import integration_row, store_oauth_token
+from integrations_pipeline.oauth.rows import save_connection
+from integrations_pipeline.oauth.vault import integration_row
 from integrations_pipeline.store import Store
 from integrations_pipeline.store.models import Integration
 from integrations_pipeline.store.sync_models import Checkpoint, SeenRecord
@@ -35,9 +37,18 @@ def join_account(
     _refuse_useless(ref, row, token)
     known = {**told, **token.facts}
     facts = who_is(ref.connector, ref.way, store.settings, row.settings, token.access_token, known)
-    _check_same(ref, row, facts, another_account=another_account)
-    _remember(store, ref, facts, changed=row.account_id not in {None, facts["account_id"]})
-    store_oauth_token(store, ref, token)
+    with store.tenant(ref.tenant_id) as session:
+        # account, facts and tokens change together: a refresh in between would mix two accounts
+        locked = session.get_one(
+            Integration, (ref.tenant_id, ref.id), with_for_update=True, populate_existing=True
+        )
+        _check_same(ref, locked, facts, another_account=another_account)
+        now_id = facts.get("account_id")
+        if now_id and locked.account_id not in {None, now_id}:
+            _forget_places(session, ref)
+        locked.account_id, locked.facts = now_id or locked.account_id, dict(facts)
+        session.flush()
+        save_connection(session, store, ref, token)
 
 
 def lacking(ref: IntegrationRef, row: Integration, granted: tuple[str, ...]) -> dict[str, Any]:
@@ -61,10 +72,11 @@ def _refuse_useless(ref: IntegrationRef, row: Integration, token: TokenSet) -> N
 def _check_same(
     ref: IntegrationRef, row: Integration, facts: Mapping[str, str], *, another_account: bool
 ) -> None:
-    if another_account or row.account_id in {None, facts["account_id"]}:
+    now_id = facts.get("account_id")
+    if another_account or None in {row.account_id, now_id} or row.account_id == now_id:
         return
     before = _named(row.facts.get("account_name"), str(row.account_id))
-    now = _named(facts.get("account_name"), facts["account_id"])
+    now = _named(facts.get("account_name"), str(now_id))
     raise AnotherAccountError(
         f"{ref.key} holds the records of account {before}, and this is {now}.",
         action="Connect that account again, confirm the change with "
@@ -76,19 +88,9 @@ def _named(name: Any, account_id: str) -> str:
     return f"{name} ({account_id})" if name else account_id
 
 
-def _remember(
-    store: Store, ref: IntegrationRef, facts: Mapping[str, str], *, changed: bool
-) -> None:
-    """Keep the facts. Places in another account's lists mean nothing in this one's."""
-    with store.tenant(ref.tenant_id) as session:
+def _forget_places(session: Session, ref: IntegrationRef) -> None:
+    """Places in another account's lists mean nothing in this one's."""
+    for table in (Checkpoint, SeenRecord):
         session.execute(
-            update(Integration)
-            .where(Integration.tenant_id == ref.tenant_id, Integration.id == ref.id)
-            .values(account_id=facts["account_id"], facts=dict(facts))
+            delete(table).where(table.tenant_id == ref.tenant_id, table.integration_id == ref.id)
         )
-        for table in (Checkpoint, SeenRecord) if changed else ():
-            session.execute(
-                delete(table).where(
-                    table.tenant_id == ref.tenant_id, table.integration_id == ref.id
-                )
-            )

@@ -1,23 +1,24 @@
 """Conversations with a service's OAuth endpoints (RFC 6749, PKCE of RFC 7636), no state kept."""
 
-import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import requests
+from oauthlib.common import add_params_to_uri
 from oauthlib.oauth2 import OAuth2Error
 from requests.auth import AuthBase, HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
 
-from integrations_pipeline.connectors.auth import ClientAuth, Grant, OAuth
+from integrations_pipeline.connectors.auth import ClientAuth, Fact, Grant, OAuth
 from integrations_pipeline.connectors.paging import dig
 from integrations_pipeline.errors import ConnectAgainError, RejectedError, TransientError
+from integrations_pipeline.oauth.answers import expiry, granted, readable, token_object
 from integrations_pipeline.oauth.endpoints import Endpoints
-from integrations_pipeline.oauth.facts import read_facts
+from integrations_pipeline.oauth.facts import read_facts, sound_facts
 from integrations_pipeline.oauth.machine import machine_client, statement
 from integrations_pipeline.transport.reactions import retry_after
 from integrations_pipeline.transport.redact import clean
@@ -25,9 +26,9 @@ from integrations_pipeline.transport.session import guarded
 
 TIMEOUT = 40.0
 """Seconds of silence allowed to a token endpoint."""
-LONGEST = timedelta(days=3650)
 DEAD = frozenset({"invalid_grant", "access_denied"})
 PASSING = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
+FactReader = Callable[[Iterable[Fact], Any, str], dict[str, str]]
 
 # A service may grant other scopes than were asked; what it granted is what we store.
 os.environ["OAUTHLIB_RELAX_TOKEN_SCOPE"] = "1"  # noqa: S105 - a switch
@@ -61,9 +62,8 @@ class OAuthClient:
     def authorization(self, state: str, scopes: tuple[str, ...]) -> tuple[str, str | None]:
         """The address to send the browser to, and the PKCE verifier to keep, if there is one."""
         session = self._session(scopes, "S256" if self.oauth.pkce else None)
-        address, _ = session.authorization_url(
-            self.endpoints.authorize_url, state=state, **self.oauth.authorize_params
-        )
+        address, _ = session.authorization_url(self.endpoints.authorize_url, state=state)
+        address = add_params_to_uri(address, list(self.oauth.authorize_params.items()))
         return str(address), getattr(session, "_code_verifier", None)
 
     def exchange(self, code: str, verifier: str | None, scopes: tuple[str, ...]) -> TokenSet:
@@ -79,6 +79,8 @@ class OAuthClient:
     def refresh(self, refresh_token: str, scopes: tuple[str, ...]) -> TokenSet:
         """New tokens for a refresh token; without a new refresh token the old one stays.
 
+        The old one may be dead by now, so a fact without its form costs only that fact.
+
         Raises:
             ConnectAgainError: the service does not know the refresh token (any more).
             TransientError: the service does not answer properly; nothing is known to be spent.
@@ -90,7 +92,7 @@ class OAuthClient:
             ),
             secrets=(refresh_token,),
         )
-        found = self._understand(answer, scopes)
+        found = self._understand(answer, scopes, facts=sound_facts)
         return found if found.refresh_token else replace(found, refresh_token=refresh_token)
 
     def ask_again(self, scopes: tuple[str, ...]) -> TokenSet:
@@ -172,8 +174,13 @@ class OAuthClient:
             "Content-Type": "application/x-www-form-urlencoded",
             **oauth.token_headers,
         }
-        how: dict[str, Any] = {"timeout": TIMEOUT, "headers": headers, **oauth.token_params}
-        how["auth"] = _Proof(self._pair, json_body=oauth.json_body)
+        how: dict[str, Any] = {
+            "timeout": TIMEOUT,
+            "headers": headers,
+            # never by keyword: a declared name may be one of the library's own arguments
+            "body": urlencode(oauth.token_params),
+            "auth": _Proof(self._pair, json_body=oauth.json_body),
+        }
         named = oauth.grant is not Grant.JWT_BEARER and not self._by_header
         return {**how, "client_secret": self.client_secret} if named else how
 
@@ -199,7 +206,7 @@ class OAuthClient:
             )
             error.retry_after = retry_after(response.headers)
             raise error
-        body = _object(response.content)
+        body = token_object(response.content)
         if body is None:
             told = f"{self.label}'s token endpoint sent no JSON object"
             if response.ok:
@@ -208,21 +215,23 @@ class OAuthClient:
                 f"{told} (status {response.status_code}).", action="Check the account's address."
             )
         if self.oauth.ok_at and not dig(body, self.oauth.ok_at):
-            body.setdefault("error", "unknown")
-        # what the library can't read is left out, and then missing in the usual way
-        response._content = json.dumps(_readable(body)).encode()  # noqa: SLF001 - as its own fixes do
+            body["error"] = body.get("error") or "unknown"
+        response._content = readable(body)  # noqa: SLF001 - as the library's own fixes do
+        response.encoding = "utf-8"
         return response
 
-    def _understand(self, answer: "_Answer", scopes: tuple[str, ...]) -> TokenSet:
+    def _understand(
+        self, answer: "_Answer", scopes: tuple[str, ...], *, facts: FactReader = read_facts
+    ) -> TokenSet:
         oauth, token, since = self.oauth, answer.token, answer.asked_at
         return TokenSet(
             access_token=str(token["access_token"]),
             refresh_token=token.get("refresh_token") or None,
-            expires_at=_expiry(token.get("expires_in"), oauth.lifetime, since),
-            scopes=_granted(token, scopes),
-            facts=read_facts(oauth.token_facts, token, self.label),
-            refresh_expires_at=_expiry(token.get(oauth.refresh_life_at), None, since),
-            consent_expires_at=_expiry(token.get(oauth.consent_life_at), None, since),
+            expires_at=expiry(token.get("expires_in"), oauth.lifetime, since),
+            scopes=granted(token, scopes),
+            facts=facts(oauth.token_facts, token, self.label),
+            refresh_expires_at=_end_at(oauth.refresh_life_at, answer),
+            consent_expires_at=_end_at(oauth.consent_life_at, answer),
         )
 
 
@@ -231,6 +240,10 @@ class _Answer:
     token: Mapping[str, Any]
     asked_at: datetime
     """Lives are counted from here: who knows when the service began to."""
+
+
+def _end_at(path: str, answer: _Answer) -> datetime | None:
+    return expiry(dig(answer.token, path) if path else None, None, answer.asked_at)
 
 
 class _Proof(AuthBase):
@@ -245,42 +258,8 @@ class _Proof(AuthBase):
             form = dict(parse_qsl(str(request.body), keep_blank_values=True))
             del request.headers["Content-Type"]
             request.prepare_body(data=None, files=None, json=form)
-        return HTTPBasicAuth(*self._pair)(request) if self._pair else request
-
-
-def _object(raw: bytes) -> dict[str, Any] | None:
-    try:
-        body = json.loads(raw)  # takes numbers of any size
-    except ValueError:
-        return None
-    sound = isinstance(body, dict) and isinstance(body.get("refresh_token"), str | None)
-    return body if sound else None
-
-
-def _readable(body: dict[str, Any]) -> dict[str, Any]:
-    """The answer without values of a senseless type."""
-    texts = {"access_token", "refresh_token", "token_type", "scope", "error", "error_description"}
-    kept = {k: v for k, v in body.items() if k not in texts or (isinstance(v, str) and v)}
-    if "error" in body and "error" not in kept:
-        kept["error"] = "unknown"
-    if not str(kept.get("expires_in", 0))[:12].isdecimal():
-        del kept["expires_in"]
-    return kept
-
-
-def _expiry(expires_in: Any, default: timedelta | None, since: datetime) -> datetime | None:
-    """When the token ends; a missing or senseless `expires_in` means the service's usual life."""
-    try:
-        life: timedelta | None = min(timedelta(seconds=float(expires_in)), LONGEST)
-    except (TypeError, ValueError, OverflowError):
-        life = default
-    if life is not None and life <= timedelta(0):
-        life = default
-    return None if life is None else since + life
-
-
-def _granted(token: Mapping[str, Any], asked: tuple[str, ...]) -> tuple[str, ...]:
-    given = token.get("scope") or token.get("scopes") or asked
-    texts = [given] if isinstance(given, str) else given
-    # the library takes a list that is joined by commas for one scope
-    return tuple(scope for text in texts for scope in str(text).replace(",", " ").split())
+        if self._pair is None:
+            return request
+        user, password = (part.encode() for part in self._pair)  # as text it would be Latin-1
+        HTTPBasicAuth(user, password)(request)
+        return request

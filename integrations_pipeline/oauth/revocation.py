@@ -10,9 +10,14 @@ from integrations_pipeline.connectors.auth import OAuth, Proof, Revoke
 from integrations_pipeline.connectors.paging import dig
 from integrations_pipeline.errors import IntegrationsError
 from integrations_pipeline.oauth.accounts import IntegrationRef
-from integrations_pipeline.oauth.claims import open_secret, refreshing, take_out
+from integrations_pipeline.oauth.claims import take_out
 from integrations_pipeline.oauth.provider import OAuthClient
-from integrations_pipeline.oauth.vault import integration_row, oauth_client
+from integrations_pipeline.oauth.rows import open_secret
+from integrations_pipeline.oauth.vault import (
+    get_valid_token,
+    integration_row,
+    oauth_client,
+)
 from integrations_pipeline.store import Store
 from integrations_pipeline.store.models import OAuthToken
 from integrations_pipeline.transport.carriage import carried
@@ -25,11 +30,10 @@ PATIENCE_SECONDS = 45.0
 
 def disconnect_integration(store: Store, ref: IntegrationRef) -> bool:
     """End the connection; the data stays. Returns whether the service confirmed it."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while refreshing(store, ref) and time.monotonic() < deadline:
-        time.sleep(0.1)  # what a refresh under way gets would stay alive at the service
-    row = take_out(store, ref)
     way = ref.way
+    if isinstance(way, OAuth) and way.revoke and way.revoke.proof is Proof.TOKEN:
+        _freshen(store, ref)
+    row = _taken(store, ref)
     if row is None or not isinstance(way, OAuth) or way.revoke is None:
         return False
     try:
@@ -38,6 +42,25 @@ def disconnect_integration(store: Store, ref: IntegrationRef) -> bool:
     except (requests.RequestException, IntegrationsError, ValueError) as error:
         log.warning("revocation failed", integration=ref.key, error=type(error).__name__)
         return False
+
+
+def _freshen(store: Store, ref: IntegrationRef) -> None:
+    """A token that has run out could not end itself any more."""
+    try:
+        get_valid_token(store, ref)
+    except IntegrationsError as error:
+        log.info("token not renewed", integration=ref.key, error=type(error).__name__)
+
+
+def _taken(store: Store, ref: IntegrationRef) -> OAuthToken | None:
+    """The tokens, removed. What a refresh under way would get must not stay alive: it is waited
+    for, but not for ever."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    done, row = take_out(store, ref, during_refresh=False)
+    while not done:
+        time.sleep(0.1)
+        done, row = take_out(store, ref, during_refresh=time.monotonic() > deadline)
+    return row
 
 
 def _tell(

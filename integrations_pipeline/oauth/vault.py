@@ -4,6 +4,9 @@ import random
 import time
 from datetime import timedelta
 
+from sqlalchemy.exc import SQLAlchemyError
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
+
 from integrations_pipeline.alerts import AlertKind
 from integrations_pipeline.connectors.auth import Grant, OAuth
 from integrations_pipeline.connectors.base import Connector
@@ -11,20 +14,26 @@ from integrations_pipeline.errors import (
     ConfigurationError,
     ConnectAgainError,
     IntegrationsError,
+    NotConnectedError,
+    RejectedError,
     TransientError,
 )
-from integrations_pipeline.oauth import claims
+from integrations_pipeline.oauth import claims, rows
 from integrations_pipeline.oauth.accounts import CLIENT_SECRET, IntegrationRef
 from integrations_pipeline.oauth.choosing import scopes_to_ask
-from integrations_pipeline.oauth.claims import Held, open_secret, read_token
 from integrations_pipeline.oauth.endpoints import endpoints_of
 from integrations_pipeline.oauth.provider import OAuthClient, TokenSet
+from integrations_pipeline.oauth.rows import Held, open_secret, read_token
 from integrations_pipeline.store import Place, SealError, Store
 from integrations_pipeline.store.models import Integration
 
 MARGIN = timedelta(minutes=5)
 MARGIN_SHARE = 0.2
 PATIENCE_SECONDS = 90.0
+STORE_SECONDS = 60.0
+"""How long new tokens are tried to be stored, when the database is in trouble."""
+FAILURES = 10
+"""So many refreshes in a row may fail before a person is told: a quarter of an hour or more."""
 CALLBACK = "/api/integrations/callback"
 
 
@@ -53,7 +62,7 @@ def oauth_client(store: Store, ref: IntegrationRef) -> OAuthClient:
         place = Place(ref.tenant_id, ref.id, CLIENT_SECRET)
         secret = store.keyring.open(row.client_secret, place) if row.client_secret else ""
     except SealError as error:
-        claims.flag(store, ref, AlertKind.SEALED_VALUE, str(error))
+        rows.flag(store, ref, AlertKind.SEALED_VALUE, str(error))
         raise
     return OAuthClient(
         label=ref.connector.label,
@@ -69,7 +78,8 @@ def oauth_client(store: Store, ref: IntegrationRef) -> OAuthClient:
 
 def store_oauth_token(store: Store, ref: IntegrationRef, token: TokenSet) -> None:
     """Keep a new connection's tokens in place of older ones; the integration is ACTIVE."""
-    claims.save_connection(store, ref, token)
+    with store.tenant(ref.tenant_id) as session:
+        rows.save_connection(session, store, ref, token)
 
 
 def get_valid_token(
@@ -121,6 +131,7 @@ def refresh_access_token(
     try:
         with claims.kept(store, ref, holder):
             token = _new_tokens(store, ref, held, holder)
+            stored = _stored(store, ref, held, holder, token)
     except claims.ClaimLostError:
         return _after_another(store, ref, held)
     except ConnectAgainError as error:
@@ -128,21 +139,52 @@ def refresh_access_token(
             raise
         # Another has taken the claim over and may have won; what it stored decides.
         return _after_another(store, ref, held)
-    except IntegrationsError as error:
-        if not claims.rest(store, ref, held, holder, getattr(error, "retry_after", None)):
+    except SQLAlchemyError:
+        raise  # the mark grows old, and the next try begins anew
+    except Exception as error:
+        asked, alert = getattr(error, "retry_after", None), _alert_of(ref, held, error)
+        if not claims.rest(store, ref, held, holder, asked=asked, alert=alert):
             return _after_another(store, ref, held)
-        if usable and held.alive:
+        if usable and held.alive and isinstance(error, IntegrationsError):
             return open_secret(store, ref, held.row, "access_token")
         raise
-    if not claims.replace(store, ref, held.row, holder, token):
-        # Our claim was taken over: what the other one stored is newer than what we hold.
-        return _after_another(store, ref, held)
-    return token.access_token
+    # A claim that was taken over: what the other one stored is newer than what we hold.
+    return token.access_token if stored else _after_another(store, ref, held)
 
 
-def mark_broken(store: Store, ref: IntegrationRef, reason: str) -> None:
-    """The integration is in ERROR until a person connects it again; an alert says so."""
-    claims.flag(store, ref, AlertKind.CONNECT_AGAIN, reason)
+def _stored(store: Store, ref: IntegrationRef, held: Held, holder: str, token: TokenSet) -> bool:
+    """Store the new tokens, and try that again: the service may have ended the old ones."""
+    retrying = Retrying(
+        retry=retry_if_exception_type(SQLAlchemyError),
+        wait=wait_exponential(multiplier=0.2, max=5),
+        stop=stop_after_delay(STORE_SECONDS),
+        reraise=True,
+    )
+    return retrying(claims.replace, store, ref, held.row, holder, token)
+
+
+def _alert_of(ref: IntegrationRef, held: Held, error: Exception) -> str | None:
+    """What a person must know of a refresh that failed, if it matters already."""
+    refused = isinstance(error, RejectedError) and not held.alive
+    long_enough = held.row.refresh_failures >= FAILURES and not isinstance(error, SealError)
+    if not (refused or long_enough):
+        return None
+    told = str(error) if isinstance(error, IntegrationsError) else type(error).__name__
+    return f"{ref.key}: its token can't be refreshed: {told}"
+
+
+def mark_broken(store: Store, ref: IntegrationRef, reason: str, *, used: str | None = None) -> None:
+    """The integration is in ERROR until a person connects it again; an alert says so.
+
+    `used` is the token that the service refused: if it is not ours any more, nothing is broken.
+    """
+    try:
+        held = read_token(store, ref)
+        if used is not None and used != open_secret(store, ref, held.row, "access_token"):
+            return
+    except (NotConnectedError, SealError):
+        return  # disconnected on purpose, or flagged already
+    rows.flag(store, ref, AlertKind.CONNECT_AGAIN, reason, version=held.row.version)
 
 
 def _new_tokens(store: Store, ref: IntegrationRef, held: Held, holder: str) -> TokenSet:
@@ -182,7 +224,7 @@ def _last_token(
     if usable and held.alive:
         return current
     error = ConnectAgainError("The connection has ended.")
-    mark_broken(store, ref, str(error))
+    rows.flag(store, ref, AlertKind.CONNECT_AGAIN, str(error), version=held.row.version)
     raise error
 
 

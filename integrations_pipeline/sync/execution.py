@@ -161,7 +161,7 @@ class _Run:
         except Exception as error:  # noqa: BLE001 - whatever it is, the other resources go on
             reason = f"{self._ref.key} {name}: {_reason(error)}"
             if isinstance(error, ConnectAgainError):
-                mark_broken(self._store, self._ref, reason)
+                mark_broken(self._store, self._ref, reason, used=self._client.token_used)
             return self._ended(name, mode, counts, began, reason)
         return self._ended(name, mode, counts, began, None)
 

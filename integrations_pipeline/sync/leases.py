@@ -16,10 +16,11 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from integrations_pipeline.alerts import AlertKind, clear_alerts
 from integrations_pipeline.errors import ConflictError, FenceLostError, RequestError
 from integrations_pipeline.oauth.accounts import IntegrationRef
 from integrations_pipeline.store import Store
-from integrations_pipeline.store.models import Integration
+from integrations_pipeline.store.models import Alert, Integration
 from integrations_pipeline.store.states import IntegrationStatus, JobStatus
 from integrations_pipeline.store.sync_models import IntegrationSyncJob, ResourceSync
 from integrations_pipeline.sync.jobs import SyncRequest, request_of
@@ -65,7 +66,7 @@ def claim_sync_job(
         job.fence += 1
         job.started_at = func.now()
         job.lease_until = func.clock_timestamp() + _lease(store)
-        if owner.status in {IntegrationStatus.ACTIVE, IntegrationStatus.ERROR}:
+        if owner.status == IntegrationStatus.ACTIVE:  # an ERROR stays until a sync goes well
             owner.status, owner.status_reason = IntegrationStatus.SYNCING, None
         session.flush()
         return Claim(ref, job_id, job.fence, request_of(job))
@@ -108,7 +109,7 @@ def finish_sync_job(
         ).first()
         if ended is not None:
             end_parts(session, claim.ref.tenant_id, claim.job_id, status, error)
-            _settle(owner, synced=status is JobStatus.COMPLETED)
+            _settle(session, owner, synced=status is JobStatus.COMPLETED)
 
 
 @contextmanager
@@ -210,7 +211,7 @@ def _bury(session: Session, owner: Integration, job: IntegrationSyncJob) -> None
     job.fence += 1  # should the run be alive after all, it can't write any more
     job.lease_until, job.finished_at = None, func.now()
     end_parts(session, job.tenant_id, job.id, JobStatus.FAILED, DIED)
-    _settle(owner, synced=False)
+    _settle(session, owner, synced=False)
     session.flush()
 
 
@@ -235,12 +236,27 @@ def _used(usage: Usage) -> dict[str, Any]:
     }
 
 
-def _settle(owner: Integration, *, synced: bool) -> None:
-    """Back from SYNCING; an ERROR that arose meanwhile stays."""
+def _settle(session: Session, owner: Integration, *, synced: bool) -> None:
+    """Back from SYNCING. An ERROR ends when a sync went well: the service took our token."""
     if owner.status == IntegrationStatus.SYNCING:
         owner.status = IntegrationStatus.ACTIVE
-    if synced:
-        owner.last_sync_at = func.now()
+    if not synced:
+        return
+    owner.last_sync_at = func.now()
+    if owner.status == IntegrationStatus.ERROR and not _has_moved_secret(session, owner):
+        owner.status, owner.status_reason = IntegrationStatus.ACTIVE, None
+        clear_alerts(session, owner.tenant_id, owner.id, [AlertKind.CONNECT_AGAIN])
+
+
+def _has_moved_secret(session: Session, owner: Integration) -> bool:
+    """A secret that does not open stays a fault, even where this sync did not need it."""
+    query = select(Alert.id).where(
+        Alert.tenant_id == owner.tenant_id,
+        Alert.integration_id == owner.id,
+        Alert.kind == AlertKind.SEALED_VALUE,
+        Alert.cleared_at.is_(None),
+    )
+    return session.scalar(query) is not None
 
 
 def _locked_integration(session: Session, tenant_id: UUID, integration_id: UUID) -> Integration:

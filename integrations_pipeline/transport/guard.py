@@ -5,7 +5,8 @@ addresses global. So the IPv4 address inside an IPv6 form is unwrapped and check
 """
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv6Address,
@@ -120,7 +121,8 @@ class _Pinned:
             self._dns_host = name  # certificates and the Host header go by the name
 
 
-def pool_classes(*, guard: bool, total_seconds: float | None) -> dict[str, Any]:
+@lru_cache(maxsize=32)
+def pool_classes(*, guard: bool, total_seconds: float | None) -> Mapping[str, Any]:
     """Connection pools by scheme: of checked addresses only, and of answers that end."""
     bases: tuple[type, ...] = (Hurried, _Pinned) if guard else (Hurried,)
     made: dict[str, Any] = {}

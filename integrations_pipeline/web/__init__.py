@@ -1,1 +1,1 @@
-"""The web process: OAuth callback and connect links."""
+"""The web process: connect links, OAuth callbacks, and the API of doctor and alerts."""

@@ -1,5 +1,6 @@
 """The web process: people come here to connect accounts, and services send them back here."""
 
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -35,22 +36,17 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+SESSION_ID = re.compile(r"[A-Za-z0-9_-]{32,64}")
 STYLE = Path(__file__).parent / "templates" / "style.css"
 
 
 def create_app(store: Store) -> FastAPI:
     """The application around an open store."""
     app = FastAPI(title="Integrations", docs_url=None, redoc_url=None, openapi_url=None)
-    secure = urlsplit(store.settings.public_url).scheme == "https"
+    public = urlsplit(store.settings.public_url.rstrip("/"))
+    app.state.prefix = public.path
+    secure = public.scheme == "https"
     cookie = "__Host-integrations" if secure else "integrations"
-
-    @app.middleware("http")
-    async def harden(
-        request: Request, proceed: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        response = await proceed(request)
-        response.headers.update(HEADERS)
-        return response
 
     @app.exception_handler(IntegrationsError)
     async def explain(request: Request, error: Exception) -> Response:
@@ -75,10 +71,10 @@ def create_app(store: Store) -> FastAPI:
         return _page(request, "Integrations", text, link=store.settings.dagster_url)
 
     @app.get("/connect/{code}")
-    def connect(code: str) -> Response:
+    def connect(request: Request, code: str) -> Response:
         """Bind this browser to the connection, and send it to the service."""
         ticket = read_ticket(store, code)
-        session_id = secrets.token_urlsafe(32)
+        session_id = _session_of(request, cookie)
         ref = find_integration(store, ticket.integration_key)
         address = generate_auth_url(
             store,
@@ -108,7 +104,7 @@ def create_app(store: Store) -> FastAPI:
             state=state,
             code=_needed(query, "code"),
             session_id=session_id,
-            path=request.url.path,
+            path=_public_path(request, public.path),
             parameters=query,
         )
         text = f"{ref.key} is connected to {ref.connector.label}. You can close this page."
@@ -121,7 +117,36 @@ def create_app(store: Store) -> FastAPI:
         )
 
     add_api(app, store)
+
+    @app.middleware("http")
+    async def harden(
+        request: Request, proceed: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        """The last one that is added, so that it sees every answer, those of the lock too."""
+        response = await proceed(request)
+        response.headers.update(HEADERS)
+        return response
+
     return app
+
+
+def _session_of(request: Request, cookie: str) -> str:
+    """This browser's session: the one that it has, else a new one.
+
+    Its own is kept so that two connections that are begun side by side both end well. That fixes
+    no session on anybody: over https the name begins with `__Host-`, so the browser takes the
+    cookie from this very host only, not from a neighbour or over plain http (RFC 6265bis, 4.1.3);
+    it is HttpOnly, our pages run no scripts, and no parameter of ours sets it. It opens nothing
+    by itself: it is good only together with a state that is used once.
+    """
+    held = request.cookies.get(cookie, "")
+    return held if SESSION_ID.fullmatch(held) else secrets.token_urlsafe(32)
+
+
+def _public_path(request: Request, prefix: str) -> str:
+    """The path as browsers see it: a proxy may take our prefix (https://host/prefix) away."""
+    path = request.url.path
+    return path if path.startswith(f"{prefix}/") else prefix + path
 
 
 def _once(request: Request) -> dict[str, str]:

@@ -3,14 +3,15 @@
 import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from fastapi import Request
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 
 from integrations_pipeline.errors import IntegrationsError
 from integrations_pipeline.store import Store
-from integrations_pipeline.store.models import ApiKey
+from integrations_pipeline.store.models import ApiKey, User
 
 PREFIX = "ipk_"
 
@@ -42,19 +43,31 @@ def tenant_of(store: Store, request: Request) -> UUID:
     """The tenant whose key a request carries.
 
     Raises:
-        UnauthorizedError: it carries none, or one that is unknown, revoked or expired.
+        UnauthorizedError: it carries none, or one that is unknown, revoked, expired, or of a user
+            who is disabled.
     """
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    query = select(ApiKey.tenant_id).where(
-        ApiKey.key_hash == _hash(key.strip()),
-        ApiKey.revoked_at.is_(None),
-        or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()),
-    )
-    with store.system() as session:
-        tenant_id = session.scalar(query) if scheme.lower() == "bearer" else None
+    tenant_id: UUID | None = None
+    if scheme.lower() == "bearer":
+        with store.system() as session:
+            tenant_id = session.scalar(_owner_of(key.strip()))
     if tenant_id is None:
         raise UnauthorizedError("This request carries no valid API key.")
     return tenant_id
+
+
+def _owner_of(key: str) -> Select[Any]:
+    whose = and_(User.tenant_id == ApiKey.tenant_id, User.id == ApiKey.user_id)
+    return (
+        select(ApiKey.tenant_id)
+        .join(User, whose)
+        .where(
+            ApiKey.key_hash == _hash(key),
+            ApiKey.revoked_at.is_(None),
+            or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()),
+            User.disabled_at.is_(None),
+        )
+    )
 
 
 def _hash(key: str) -> bytes:

@@ -20,7 +20,6 @@ OAUTH = {
     "token_params": {"refresh_token_expires_in": "2592000"},
     "issuer": "https://issuer.example.com",
     "lifetime_seconds": 3600,
-    "rotates": True,
     "idle_days": 30,
     "refresh_life_at": "refresh_token_expires_in",
     "dead_errors": ["token_revoked"],

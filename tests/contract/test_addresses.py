@@ -60,11 +60,11 @@ def test_a_subdomain_cannot_lead_elsewhere(subdomain):
         endpoints_of(CONNECTORS["zendesk"], Settings(), {"subdomain": subdomain})
 
 
-# service -> PKCE, refresh token changes, life of a token whose answer says none, account's place
+# service -> PKCE, life of a token whose answer says none, account's place
 FACTS = {
-    "hubspot": (True, False, timedelta(minutes=30), "hub_id"),
-    "stripe": (False, True, timedelta(hours=1), "stripe_user_id"),
-    "zendesk": (True, True, None, ""),
+    "hubspot": (True, timedelta(minutes=30), "hub_id"),
+    "stripe": (False, timedelta(hours=1), "stripe_user_id"),
+    "zendesk": (True, None, ""),
 }
 
 
@@ -73,7 +73,7 @@ def test_the_facts_of_oauth(name):
     oauth = CONNECTORS[name].oauth
     places = {fact.name: fact.at for fact in oauth.token_facts}
 
-    told = (oauth.pkce, oauth.rotates, oauth.lifetime, places.get("account_id", ""))
+    told = (oauth.pkce, oauth.lifetime, places.get("account_id", ""))
     assert told == FACTS[name]
 
 

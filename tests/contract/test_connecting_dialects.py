@@ -68,39 +68,36 @@ def test_each_service_is_spoken_to_in_its_dialect(name):
     assert oauth.token_headers == token_headers
 
 
-# service -> life of a token whose answer says none, whether the refresh token rotates,
-# its idle life, and the keys of its own life and of the consent's
+# service -> life of a token whose answer says none, idle life of the refresh token, and the keys
+# of its own life and of the consent's
 LIVES = {
-    "salesforce": (timedelta(minutes=30), True, timedelta(days=30), "", ""),
+    "salesforce": (timedelta(minutes=30), timedelta(days=30), "", ""),
     "quickbooks": (
         timedelta(hours=1),
-        True,
         timedelta(days=100),
         "x_refresh_token_expires_in",
         "x_refresh_token_hard_expires_in",
     ),
     "google_analytics": (
         timedelta(hours=1),
-        False,
         timedelta(days=180),
         "refresh_token_expires_in",
         "",
     ),
-    "jira": (timedelta(hours=1), True, timedelta(days=90), "", ""),
-    "mailchimp": (None, False, None, "", ""),
-    "slack": (None, True, timedelta(days=30), "", ""),
-    "microsoft_teams": (timedelta(hours=1), False, timedelta(days=90), "", ""),
-    "shopify": (None, True, timedelta(days=90), "refresh_token_expires_in", ""),
+    "jira": (timedelta(hours=1), timedelta(days=90), "", ""),
+    "mailchimp": (None, None, "", ""),
+    "slack": (None, timedelta(days=30), "", ""),
+    "microsoft_teams": (timedelta(hours=1), timedelta(days=90), "", ""),
+    "shopify": (None, timedelta(days=90), "refresh_token_expires_in", ""),
 }
 
 
 @pytest.mark.parametrize("name", LIVES)
 def test_tokens_live_as_long_as_documented(name):
     oauth = oauth_of(name)
-    lifetime, rotates, idle, refresh_key, consent_key = LIVES[name]
+    lifetime, idle, refresh_key, consent_key = LIVES[name]
 
     assert (oauth.lifetime, oauth.idle) == (lifetime, idle)
-    assert oauth.rotates is rotates
     assert (oauth.refresh_life_at, oauth.consent_life_at) == (refresh_key, consent_key)
 
 

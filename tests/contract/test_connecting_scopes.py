@@ -5,6 +5,9 @@ import pytest
 from integrations_pipeline.connectors import CONNECTORS
 from integrations_pipeline.connectors.google_analytics import GOOGLE_ANALYTICS
 from integrations_pipeline.connectors.salesforce import SALESFORCE
+from integrations_pipeline.oauth.choosing import scopes_to_ask
+from integrations_pipeline.store.models import Integration
+from integrations_pipeline.store.states import Direction
 from tests.contract.connecting import ALL, oauth_of
 
 ANALYTICS = "https://www.googleapis.com/auth/analytics.readonly"
@@ -17,7 +20,7 @@ WORK, WORK_READ = ("read:jira-work", "write:jira-work"), ("read:jira-work", "")
 
 # service -> what joins scopes, what is asked always, and by resource: to read, to write
 SCOPES = {
-    "salesforce": (" ", "refresh_token id", dict.fromkeys(CRM.split(), ("api", "api"))),
+    "salesforce": (" ", "refresh_token id api", dict.fromkeys(CRM.split(), ("api", "api"))),
     "quickbooks": (" ", "", dict.fromkeys(BOOKS.split(), (ACCOUNTING, ACCOUNTING))),
     "google_analytics": (" ", "openid email", dict.fromkeys(REPORTS.split(), (ANALYTICS, ""))),
     "jira": (
@@ -96,6 +99,33 @@ def test_no_more_is_asked_than_a_resource_and_direction_needs(name):
         resource: (listed(read), listed(write)) for resource, (read, write) in by_resource.items()
     }
     assert CONNECTORS[name].scoped_names == tuple(by_resource)
+
+
+# what the calls that tell whose account it is need; at the other services, any grant does
+IDENTITY_NEEDS = {
+    "hubspot": {"oauth"},
+    "salesforce": {"api", "id"},
+    "quickbooks": {ACCOUNTING},
+    "google_analytics": {"openid", "email"},
+    "zendesk": {"read"},
+    "jira": {"read:jira-user"},
+    "microsoft_teams": {"User.Read"},
+}
+CHOICES = [
+    (name, resource, direction)
+    for name in IDENTITY_NEEDS
+    for resource in ("", *CONNECTORS[name].scoped_names)
+    for direction in Direction
+]
+
+
+@pytest.mark.parametrize(("name", "resource", "direction"), CHOICES)
+def test_whatever_is_chosen_the_account_can_be_asked_for(name, resource, direction):
+    row = Integration(resources=[resource] if resource else [], direction=direction)
+
+    asked = scopes_to_ask(CONNECTORS[name], oauth_of(name), row)
+
+    assert IDENTITY_NEEDS[name] <= set(asked)
 
 
 def test_wider_scopes_count_as_what_they_include():

@@ -11,12 +11,17 @@ from integrations_pipeline.connectors.slack import SLACK
 from tests.contract.connecting import MY, QBO, SANDBOX, matches, oauth_of, setting
 from tests.contract.hostile import BAD_SHOPS, BAD_TENANTS, SHOPS, TENANTS, hostile
 
+KINDS = ("develop", "scratch", "demo", "patch", "trailblaze")
+PARTITIONED = [f"acme-dev-ed.{kind}.{MY}" for kind in KINDS]
+MY_DOMAIN_WAYS = (None, "client_credentials")
+
 GOOD_SETTINGS = [
     ("salesforce", "login_host", "login.salesforce.com", None),
     ("salesforce", "login_host", "test.salesforce.com", None),
     ("salesforce", "login_host", "acme.my.salesforce.com", None),
     ("salesforce", "login_host", "acme-dev-2.my.salesforce.com", None),
     ("salesforce", "login_host", SANDBOX, None),
+    *[("salesforce", "login_host", host, way) for host in PARTITIONED for way in MY_DOMAIN_WAYS],
     ("quickbooks", "api_host", "quickbooks.api.intuit.com", None),
     ("quickbooks", "api_host", "sandbox-quickbooks.api.intuit.com", None),
     ("google_analytics", "property_id", "123456789", None),
@@ -78,6 +83,20 @@ BAD_SETTINGS = [
     ("salesforce", "login_host", "evil.acme.my.salesforce.com", None),
     ("salesforce", "login_host", "acme--uat.my.salesforce.com", None),
     ("salesforce", "login_host", "acme.sandbox.my.salesforce.com", None),
+    *[
+        ("salesforce", "login_host", bad, way)
+        for good in PARTITIONED
+        for bad in hostile(good, MY)
+        if "edx" not in bad  # still a name, and within Salesforce's own domain
+        for way in MY_DOMAIN_WAYS
+    ],
+    ("salesforce", "login_host", f"develop.evil.{MY}", None),
+    ("salesforce", "login_host", f"acme.evil.{MY}", None),
+    ("salesforce", "login_host", f"acme.develop.scratch.{MY}", None),
+    ("salesforce", "login_host", f"evil.acme.develop.{MY}", None),
+    ("salesforce", "login_host", f"acme--x.develop.{MY}", None),
+    ("salesforce", "login_host", f".develop.{MY}", None),
+    ("salesforce", "login_host", "acme.developxmy.salesforce.com", None),
     ("salesforce", "login_host", "--uat.sandbox.my.salesforce.com", None),
     ("salesforce", "login_host", "acme--.sandbox.my.salesforce.com", None),
     *[

@@ -53,6 +53,13 @@ def test_an_app_asks_microsoft_for_all_that_an_administrator_granted():
     assert not oauth.resource_scopes
 
 
+def test_the_tenant_of_an_app_is_known_without_asking():
+    oauth = oauth_of("microsoft_teams", "client_credentials")
+
+    assert oauth.facts == {"account_id": "{tenant}"}
+    assert not any(oauth_of(name).facts for name in ALL)
+
+
 def test_an_app_of_the_shops_own_organisation_asks_for_itself():
     oauth = oauth_of("shopify", "client_credentials")
 
@@ -78,6 +85,43 @@ KEYS = [
         ["shprt_0123", "shpat_", "shpat_1\r\nX: y", "shpat_é", "0123456789abcdef"],
     ),
 ]
+
+
+KEY_WAYS = [
+    (name, way)
+    for name, connector in CONNECTORS.items()
+    for way, access in connector.ways.items()
+    if isinstance(access, KeyAccess)
+]
+EXAMPLES = {
+    "private_app": "pat-eu1-0123456789abcdef",
+    "api_token": "Ab9=_-",
+    "bot_token": "xoxb-1-2",
+    "access_token": "shpat_09",
+    ("stripe", "api_key"): "rk_live_a_1",
+    ("mailchimp", "api_key"): f"{FROM_KEY}us3",
+}
+# zero-width space, curly quote, soft hyphen, digits and letters of other scripts, spaces, an end
+ALIEN = ["\u200b", "\u201c", "\u00ad", "\u0663", "\uff13", "\u0430", "\u00a0", " ", "\n", "\0"]
+
+
+@pytest.mark.parametrize(("name", "way"), KEY_WAYS)
+def test_a_key_is_plain_ascii(name, way):
+    pattern = CONNECTORS[name].others[way].pattern
+    secret = EXAMPLES.get(way) or EXAMPLES[name, way]
+
+    assert re.fullmatch(pattern, secret)
+    for alien in ALIEN:
+        for at in (0, len(secret) // 2, len(secret)):
+            assert not re.fullmatch(pattern, secret[:at] + alien + secret[at:])
+
+
+@pytest.mark.parametrize("secret", ["\u200bkey", "\u201ckey\u201d", "ke\u0663y", "k y", ""])
+def test_a_key_of_any_other_service_is_plain_ascii(secret):
+    pattern = KeyAccess(label="Key").pattern
+
+    assert re.fullmatch(pattern, "!k:e/y~=")
+    assert not re.fullmatch(pattern, secret)
 
 
 @pytest.mark.parametrize(("name", "way", "good", "bad"), KEYS)

@@ -64,7 +64,6 @@ def test_oauth_takes_every_option():
         issuer=OAUTH["issuer"],
         dead_errors=("token_revoked",),
         lifetime=timedelta(hours=1),
-        rotates=True,
         idle=timedelta(days=30),
         refresh_life_at="refresh_token_expires_in",
     )

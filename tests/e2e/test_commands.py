@@ -133,7 +133,7 @@ def test_an_account_that_is_not_connected_is_told_once(store, sandbox, tenant_id
     done = run(store, "sync", ref.key, INTEGRATIONS_HOME=str(home))
 
     assert done.returncode == 1
-    assert done.stderr.count("not connected yet") == 1
+    assert done.stderr.count("not connected") == 1
     assert f"integrations connect {ref.key}" in done.stderr
 
 

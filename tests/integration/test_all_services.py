@@ -64,7 +64,6 @@ def oauth2(sandbox: Sandbox) -> dict:
         "token_url": f"{root}/token",
         "revoke_url": f"{root}/revoke",
         "scopes": ["read"],
-        "rotates": True,
     }
 
 

@@ -89,11 +89,75 @@ def test_a_key_ends(store, web, tenant_id) -> None:
     assert web.get("/api/alerts", headers=headers).status_code == 401
 
 
-@pytest.mark.parametrize("junk", ["x", "1", "%00", "..%2f", "a" * 5000])
-def test_junk_is_the_clients_fault(store, web, tenant_id, junk) -> None:
+def test_the_key_of_a_disabled_user_is_refused(store, web, tenant_id) -> None:
+    headers = key_of(store, tenant_id)
+    assert web.get("/api/alerts", headers=headers).status_code == 200
+
+    sql = "UPDATE integrations.app_user SET disabled_at = now() WHERE tenant_id = :t"
+    run_sql(store, sql, t=tenant_id)
+
+    assert web.get("/api/alerts", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize("junk", ["x", "1", "%00", "a" * 5000, "\u2460", "%ff", str(uuid4())])
+def test_what_is_no_id_looks_like_an_unknown_one(store, web, tenant_id, junk) -> None:
     answer = web.get(f"/api/integrations/{junk}/doctor", headers=key_of(store, tenant_id))
 
-    assert 400 <= answer.status_code < 500
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json() == {"status": 404, "detail": "There is nothing with this id."}
+
+
+WRONG = [
+    ("GET", "/api", 404),
+    ("GET", "/api/secret-word", 404),
+    ("GET", "/api/integrations/x/secret-word", 404),
+    ("GET", "/api/integrations/callbacks", 404),
+    ("POST", "/api/alerts", 405),
+    ("DELETE", "/api/integrations/secret-word/doctor", 405),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), WRONG)
+def test_every_error_is_a_problem_that_repeats_nothing(
+    store, web, tenant_id, method, path, status
+) -> None:
+    answer = web.request(method, path, headers=key_of(store, tenant_id))
+
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "secret-word" not in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", [path for _, path, _ in WRONG] + ["/api/integrations/x/doctor"])
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+def test_without_a_key_every_path_is_locked(web, method, path) -> None:
+    answer = web.request(method, path)
+
+    assert answer.status_code == 401
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_callback_needs_no_key(web) -> None:
+    for path in ("/api/integrations/callback", "/api/integrations/callback/doctor"):
+        answer = web.get(path)
+        assert (answer.status_code, "Not connected" in answer.text) == (400, True)
+
+
+def test_a_parameter_that_is_malformed_is_not_repeated(store, tenant_id) -> None:
+    app = create_app(store)
+    app.add_api_route("/api/times", _times)
+
+    headers = key_of(store, tenant_id)
+    answer = TestClient(app).get("/api/times", params={"n": "secret-word"}, headers=headers)
+
+    assert (answer.status_code, "secret-word" in answer.text) == (422, False)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def _times(n: int) -> int:
+    return n
 
 
 def test_only_the_hash_of_a_key_is_kept(store, tenant_id) -> None:

@@ -139,3 +139,10 @@ def test_senseless_integrations_are_refused(store, tenant_id, change, kind, told
 
     with pytest.raises(kind, match=told):
         create_integration(store, tenant_id, **{**usual, **change})
+
+
+def test_an_account_that_grants_nothing_at_all_is_refused(store, sandbox, tenant_id) -> None:
+    sandbox.send("POST", "/sandbox/settings", {"grant_scopes": []})
+
+    with pytest.raises(RejectedError, match="granted nothing that it needs"):
+        connect(store, sandbox, tenant_id, "hubspot")

@@ -71,7 +71,7 @@ def test_expired_and_revoked_are_told_apart(store, sandbox, ref, change, told) -
 
 @pytest.mark.parametrize(
     ("fault", "told"),
-    [("rate_limit", "quota"), ("error", "provider down"), ("html", "unknown")],
+    [("rate_limit", "quota"), ("error", "provider down"), ("html", "provider down")],
 )
 def test_the_services_trouble_is_told(store, sandbox, ref, monkeypatch, fault, told) -> None:
     monkeypatch.setattr("integrations_pipeline.oauth.identity.RETRY_SECONDS", 0.5)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from integrations_pipeline.errors import TransientError
-from integrations_pipeline.oauth import claims, get_valid_token, vault
+from integrations_pipeline.oauth import claims, get_valid_token, rows, vault
 from integrations_pipeline.oauth.provider import TokenSet
 from tests.integration import vault_hubspot
 from tests.integration.support import (
@@ -27,7 +27,7 @@ ref = vault_hubspot.ref
 def test_the_mark_is_renewed_while_the_service_thinks(store, sandbox, ref, monkeypatch) -> None:
     monkeypatch.setattr(claims, "BEAT_SECONDS", 0.05)
     expire(store, ref)
-    held = claims.read_token(store, ref)
+    held = rows.read_token(store, ref)
     holder = claims.claim(store, ref, held.row)
     age_mark(store, ref)
 
@@ -50,7 +50,7 @@ def late_token() -> TokenSet:
 
 def test_a_stale_holders_late_answer_is_refused(store, sandbox, ref) -> None:
     expire(store, ref)
-    row = claims.read_token(store, ref).row
+    row = rows.read_token(store, ref).row
     stale = claims.claim(store, ref, row)
     age_mark(store, ref)
 
@@ -63,7 +63,7 @@ def test_a_stale_holders_late_answer_is_refused(store, sandbox, ref) -> None:
 
 def test_a_stale_holder_who_was_overtaken_but_not_outrun_is_refused(store, ref) -> None:
     expire(store, ref)
-    held = claims.read_token(store, ref)
+    held = rows.read_token(store, ref)
     row = held.row
     stale = claims.claim(store, ref, row)
     age_mark(store, ref)
@@ -71,7 +71,8 @@ def test_a_stale_holder_who_was_overtaken_but_not_outrun_is_refused(store, ref) 
 
     assert claims.replace(store, ref, row, stale, late_token()) is False
     assert claims.end(store, ref, row, stale, "late") is False
-    claims.rest(store, ref, held, stale, None)  # must not end the other one's claim
+    # must not end the other one's claim
+    assert not claims.rest(store, ref, held, stale, asked=None, alert=None)
     left = token_row(store, ref)
     assert (left.refresh_holder, left.refresh_failures, left.refresh_not_before) == (
         holder,
@@ -83,7 +84,7 @@ def test_a_stale_holder_who_was_overtaken_but_not_outrun_is_refused(store, ref) 
 
 def test_a_young_claim_is_not_taken_over(store, ref) -> None:
     expire(store, ref)
-    row = claims.read_token(store, ref).row
+    row = rows.read_token(store, ref).row
 
     made = [claims.claim(store, ref, row) for _ in range(2)]
 
@@ -91,7 +92,7 @@ def test_a_young_claim_is_not_taken_over(store, ref) -> None:
 
 
 def test_of_many_claims_one_wins(store, ref) -> None:
-    row = claims.read_token(store, ref).row
+    row = rows.read_token(store, ref).row
 
     made = at_once(20, lambda: claims.claim(store, ref, row))
 
@@ -102,7 +103,7 @@ def test_of_many_claims_one_wins(store, ref) -> None:
 def test_while_another_refreshes_a_live_token_is_used(store, sandbox, ref) -> None:
     live = get_valid_token(store, ref)
     expire(store, ref, ALIVE)
-    claims.claim(store, ref, claims.read_token(store, ref).row)
+    claims.claim(store, ref, rows.read_token(store, ref).row)
 
     assert get_valid_token(store, ref) == live
     assert token_requests(sandbox, "hubspot") == 0
@@ -111,7 +112,7 @@ def test_while_another_refreshes_a_live_token_is_used(store, sandbox, ref) -> No
 def test_waiting_for_another_ends(store, ref, monkeypatch) -> None:
     monkeypatch.setattr(vault, "PATIENCE_SECONDS", 0.3)
     expire(store, ref)
-    claims.claim(store, ref, claims.read_token(store, ref).row)
+    claims.claim(store, ref, rows.read_token(store, ref).row)
 
     with pytest.raises(TransientError, match="elsewhere"):
         get_valid_token(store, ref)

@@ -57,7 +57,6 @@ class Foreign:
                 "token_url": f"{self.url}/o/token/",
                 "revoke_url": f"{self.url}/o/revoke_token/",
                 "scopes": ["read"],
-                "rotates": True,
             },
             "test": {"path": "/thing", "account_id": "user"},
         }

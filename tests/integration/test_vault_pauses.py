@@ -1,12 +1,24 @@
 """After a refresh that failed the vault rests, longer each time, and then asks again."""
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from integrations_pipeline.errors import TransientError
+from integrations_pipeline.errors import RejectedError, TransientError
 from integrations_pipeline.oauth import claims, exchange_code_for_token, get_valid_token, vault
+from integrations_pipeline.store import Place
 from tests.conftest import SESSION, authorize
 from tests.integration import vault_hubspot
-from tests.integration.support import at_once, end_rest, expire, one_row, token_requests
+from tests.integration.support import (
+    alerts_of,
+    at_once,
+    end_rest,
+    expire,
+    integration_row,
+    one_row,
+    run_sql,
+    token_requests,
+    token_row,
+)
 from tests.integration.vault_hubspot import ALIVE
 
 ref = vault_hubspot.ref
@@ -87,3 +99,53 @@ def test_a_new_connection_ends_the_pause(store, ref, sandbox) -> None:
 
     assert tuple(one_row(store, REST, id=ref.id)) == (0, None)
     assert isinstance(get_valid_token(store, ref), str)
+
+
+def test_a_client_that_is_refused_is_told_to_a_person(store, ref, sandbox) -> None:
+    place = Place(ref.tenant_id, ref.id, "integration.client_secret")
+    right = integration_row(store, ref).client_secret
+    change = "UPDATE integrations.integration SET client_secret = :secret WHERE id = :id"
+    run_sql(store, change, secret=store.keyring.seal("wrong", place), id=ref.id)
+    expire(store, ref)
+
+    with pytest.raises(RejectedError):
+        get_valid_token(store, ref)
+    assert [alert.kind for alert in alerts_of(store, ref)] == ["refresh_fails"]
+
+    run_sql(store, change, secret=right, id=ref.id)
+    end_rest(store, ref)
+    get_valid_token(store, ref)
+    assert alerts_of(store, ref) == []
+
+
+def test_new_tokens_are_stored_when_the_database_is_back(store, ref, sandbox, monkeypatch) -> None:
+    expire(store, ref)
+    real, failures = claims.replace, iter(range(3))
+
+    def replace(*args):
+        if next(failures, None) is not None:
+            raise OperationalError("UPDATE", {}, Exception("the server is gone"))
+        return real(*args)
+
+    monkeypatch.setattr(claims, "replace", replace)
+    before = token_requests(sandbox, "hubspot")
+
+    token = get_valid_token(store, ref)
+
+    assert token == get_valid_token(store, ref)
+    assert token_requests(sandbox, "hubspot") == before + 1
+    assert token_row(store, ref).version == 2
+
+
+def test_an_unforeseen_error_rests_like_any_other(store, ref, monkeypatch) -> None:
+    expire(store, ref)
+
+    def refresh(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(vault.OAuthClient, "refresh", refresh)
+
+    with pytest.raises(ZeroDivisionError):
+        get_valid_token(store, ref)
+    row = token_row(store, ref)
+    assert (row.refresh_holder, row.refresh_failures) == (None, 1)

@@ -1,7 +1,9 @@
 """The web process: connect links, junk, and what every page carries."""
 
+import base64
 import time
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -46,7 +48,7 @@ def test_the_redirect_address_is_ours_whatever_the_host_header_says(store, brows
     assert asked["redirect_uri"] == [f"http://127.0.0.1:8300{BACK}"]
 
 
-def test_every_visit_has_a_session_of_its_own(store, ref) -> None:
+def test_every_browser_has_a_session_of_its_own(store, ref) -> None:
     path = link_to(store, ref)
     sessions = set()
     for _ in range(5):
@@ -55,6 +57,54 @@ def test_every_visit_has_a_session_of_its_own(store, ref) -> None:
         sessions.add(browser.cookies[COOKIE])
 
     assert len(sessions) == 5
+
+
+def test_a_browser_keeps_its_session(store, browser, ref) -> None:
+    opened = [browser.get(link_to(store, ref)) for _ in range(3)]
+
+    assert len({answer.headers["Set-Cookie"].partition(";")[0] for answer in opened}) == 1
+    assert len({answer.headers["Location"] for answer in opened}) == 3  # states of their own
+
+
+ODD = ["", "x", "a" * 31, "a" * 65, "a" * 40 + "!", "a b" * 20, "\x80" * 40]
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_a_cookie_that_is_not_ours_is_replaced(store, browser, ref, value) -> None:
+    headers = {"Cookie": f"{COOKIE}={value}".encode("latin-1")}
+    cookie = browser.get(link_to(store, ref), headers=headers).headers["Set-Cookie"]
+
+    given = cookie.partition(";")[0].removeprefix(f"{COOKIE}=")
+    assert len(given) == 43
+    assert given != value
+
+
+def test_over_https_a_cookie_of_another_name_is_no_session(store, ref) -> None:
+    """A neighbouring host, or plain http, can plant a cookie, but none that begins so."""
+    store.settings.public_url = "https://connect.example"
+    headers = {"Cookie": f"{COOKIE}={'a' * 43}"}
+    opened = browser_of(store, "https://connect.example").get(link_to(store, ref), headers=headers)
+
+    assert "a" * 43 not in opened.headers["Set-Cookie"]
+
+
+def test_invented_links_do_not_keep_us_waiting(store, browser) -> None:
+    invented = [
+        base64.urlsafe_b64encode(b"\x01" + uuid4().bytes + bytes(60)).decode() for _ in range(5)
+    ]
+    began = time.monotonic()
+    for code in invented:
+        page = browser.get(f"/connect/{code}")
+        assert (page.status_code, "not valid" in page.text) == (400, True)
+    assert time.monotonic() - began < 1.0  # looking for a key takes a second, each
+
+
+def test_below_a_prefix_the_style_is_found(store) -> None:
+    store.settings.public_url = "https://connect.example/saas/"
+
+    page = browser_of(store, "https://connect.example").get("/")
+
+    assert 'href="/saas/style.css"' in page.text
 
 
 def test_an_old_link_is_refused(store, browser, ref, monkeypatch) -> None:

@@ -39,6 +39,24 @@ def test_a_callback_in_another_browser_is_refused(store, sandbox, browser, ref) 
     assert browser.get(back).status_code == 200
 
 
+def test_two_connections_begun_in_one_browser_both_end_well(store, browser, ref) -> None:
+    backs = [granted(browser, link_to(store, ref)) for _ in range(2)]
+
+    assert [browser.get(back).status_code for back in backs] == [200, 200]
+
+
+@pytest.mark.parametrize("public", ["http://127.0.0.1:8300/saas", "http://127.0.0.1:8300/saas/"])
+def test_a_proxy_may_take_the_prefix_away(store, ref, public) -> None:
+    store.settings.public_url = public
+    browser = browser_of(store)
+    back = granted(browser, link_to(store, ref).removeprefix("/saas"))
+
+    page = browser.get(back.removeprefix("/saas"))
+
+    assert back.startswith("/saas/")
+    assert (page.status_code, "Connected" in page.text) == (200, True), page.text
+
+
 CHANGES = {  # S and C stand for the true state and code
     "no state": {"code": "C"},
     "empty state": {"state": "", "code": "C"},

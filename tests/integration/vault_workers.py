@@ -212,7 +212,6 @@ def connect_custom(
             "type": "oauth2",
             "authorize_url": f"{server.url}/authorize",
             "token_url": f"{server.url}/token",
-            "rotates": server.rotates,
             "idle_days": 30,
         },
         "test": {"path": "/me", "account_id": "client"},

@@ -1,11 +1,12 @@
 """Facts that a service tells: taken where they fit, refused where tokens must not follow them."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from integrations_pipeline.connectors import CONNECTORS
 from integrations_pipeline.connectors.auth import Fact, OAuth
 from integrations_pipeline.errors import AnswerError
-from integrations_pipeline.oauth.facts import LONGEST, read_facts
+from integrations_pipeline.oauth.facts import LONGEST, read_facts, sound_facts
 
 HOST = Fact("host", "api.host", r"https://[a-z]+\.example")
 READ = [
@@ -53,7 +54,10 @@ def test_a_fact_of_another_form_is_refused(value) -> None:
     assert str(value) not in str(refused.value)
 
 
-@pytest.mark.parametrize("value", ["x" * (LONGEST + 1), ["a"], {"a": 1}, [], {}, 0.5])
+UNSOUND = ["x" * (LONGEST + 1), ["a"], {"a": 1}, [], {}, 0.5, True, "a\x00b", "\ud800"]
+
+
+@pytest.mark.parametrize("value", UNSOUND)
 def test_what_is_no_name_is_refused_even_where_any_text_fits(value) -> None:
     with pytest.raises(AnswerError):
         read_facts((Fact("name", "name"),), {"name": value}, "Acme")
@@ -62,6 +66,20 @@ def test_what_is_no_name_is_refused_even_where_any_text_fits(value) -> None:
 def test_one_bad_fact_spoils_the_answer() -> None:
     with pytest.raises(AnswerError):
         read_facts((Fact("id", "id"), HOST), {"id": "1", "api": {"host": "x"}}, "Acme")
+
+
+def test_of_a_refresh_only_the_bad_fact_is_left_out_and_named_in_the_log() -> None:
+    with capture_logs() as logged:
+        found = sound_facts(
+            (Fact("id", "id"), HOST, Fact("name", "name")),
+            {"id": "1", "api": {"host": "https://evil.com"}, "name": "Acme"},
+            "Acme",
+        )
+
+    assert found == {"id": "1", "name": "Acme"}
+    (line,) = logged
+    assert (line["log_level"], line["fact"]) == ("warning", "host")
+    assert "evil.com" not in str(logged)
 
 
 FACTS = [

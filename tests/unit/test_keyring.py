@@ -213,3 +213,25 @@ def test_every_binary_column_is_sealed_or_named_as_something_else() -> None:
     assert sealed <= binary
     for one in SEALED:
         assert {column.name for column in one.table.primary_key} == {"tenant_id", one.row_id}
+
+
+def test_what_strangers_send_is_looked_up_without_waiting(database, clock) -> None:
+    keyring = database.keyring()
+    for _ in range(100):
+        assert not keyring.knows(os.urandom(16))
+        assert not keyring.knows(b"")
+    assert (database.loads, clock.slept) == (0, [])
+
+    new = database.add()
+    clock.now += 2 * crypto.FRESH_SECONDS
+    assert keyring.knows(new.bytes)
+    assert (database.loads, clock.slept) == (1, [])
+
+
+def test_without_the_database_the_known_keys_are_still_known(database, clock) -> None:
+    keyring = database.keyring()
+    database.error = OperationalError("", {}, Exception())
+    clock.now += 3600
+
+    assert keyring.knows(list(database.keys)[-1].bytes)
+    assert not keyring.knows(os.urandom(16))

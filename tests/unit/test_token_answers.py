@@ -6,9 +6,10 @@ import pytest
 
 from integrations_pipeline.connectors import CONNECTORS, SYNCED
 from integrations_pipeline.connectors.auth import OAuth
+from integrations_pipeline.oauth.answers import LONGEST, expiry, granted
 from integrations_pipeline.oauth.choosing import missing_scopes, scopes_to_ask
 from integrations_pipeline.oauth.endpoints import Endpoints
-from integrations_pipeline.oauth.provider import LONGEST, OAuthClient, _Answer, _expiry, _granted
+from integrations_pipeline.oauth.provider import OAuthClient, _Answer
 from integrations_pipeline.store.models import Integration
 
 HOUR = timedelta(hours=1)
@@ -30,6 +31,7 @@ LIVES = [
     ([], USUAL),
     ({"seconds": 1}, USUAL),
     (float("nan"), USUAL),
+    (True, USUAL),
     (float("-inf"), USUAL),
 ]
 HUGE = [float("inf"), 1e300, 10**400, "1e300"]
@@ -39,7 +41,7 @@ HUGE = [float("inf"), 1e300, 10**400, "1e300"]
 def test_when_a_token_ends(expires_in, life) -> None:
     before = datetime.now(UTC)
 
-    end = _expiry(expires_in, USUAL, datetime.now(UTC))
+    end = expiry(expires_in, USUAL, datetime.now(UTC))
 
     assert before + life <= end <= datetime.now(UTC) + life
 
@@ -48,14 +50,14 @@ def test_when_a_token_ends(expires_in, life) -> None:
 def test_a_senselessly_long_life_is_bounded(expires_in) -> None:
     assert (
         datetime.now(UTC)
-        < _expiry(expires_in, USUAL, datetime.now(UTC))
+        < expiry(expires_in, USUAL, datetime.now(UTC))
         <= datetime.now(UTC) + LONGEST
     )
 
 
 @pytest.mark.parametrize("expires_in", [None, 0, -5, "junk"])
 def test_without_a_usual_life_a_token_does_not_end(expires_in) -> None:
-    assert _expiry(expires_in, None, datetime.now(UTC)) is None
+    assert expiry(expires_in, None, datetime.now(UTC)) is None
 
 
 ASKED = ("a", "b")
@@ -67,14 +69,20 @@ SCOPES = [
     ({"scope": ["a"]}, ("a",)),
     ({"scope": "", "scopes": ["c"]}, ("c",)),
     ({"scope": None}, ASKED),
-    ({"scopes": []}, ASKED),
+    ({"scopes": []}, ()),  # told, and it is nothing
+    ({"scopes": True}, ASKED),
+    ({"scopes": ["a", 5]}, ASKED),
+    ({"scopes": {"a": 1}}, ASKED),
+    ({"scope": 5}, ASKED),
+    ({"scope": ["a", None], "scopes": ["c"]}, ("c",)),
+    ({"scope": "a\x00 b \ud800"}, ("b",)),
     ({}, ASKED),
 ]
 
 
-@pytest.mark.parametrize(("token", "granted"), SCOPES)
-def test_scopes_are_those_granted_else_those_asked(token, granted) -> None:
-    assert _granted(token, ASKED) == granted
+@pytest.mark.parametrize(("token", "found"), SCOPES)
+def test_scopes_are_those_granted_else_those_asked(token, found) -> None:
+    assert granted(token, ASKED) == found
 
 
 WAYS = [
