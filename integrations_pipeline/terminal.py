@@ -26,6 +26,8 @@ SHORT = {
 """Headings that keep a table within 80 columns."""
 UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 """What steers a terminal, breaks a line or turns its direction, instead of being read."""
+WHOLE = 12
+"""Characters: a status, a date, a count."""
 console = Console()
 errors = Console(stderr=True)
 
@@ -45,14 +47,22 @@ def show(value: object, as_json: bool, *, empty: str) -> None:
     if as_json:
         sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
     elif isinstance(value, list) and value:
-        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-        for name in value[0]:
-            table.add_column(SHORT.get(name, name.replace("_", " ")), no_wrap=name != "reason")
-        for row in value:
-            table.add_row(*(cell(one) for one in row.values()))
-        console.print(table)
+        console.print(_table(value))
     else:
         console.print(empty)
+
+
+def _table(rows: list[dict[str, object]]) -> Table:
+    """Short values stay whole, long ones are folded: nothing is cut off."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    cells = [[cell(one) for one in row.values()] for row in rows]
+    for name, column in zip(rows[0], zip(*cells, strict=True), strict=True):
+        short = max(len(one) for one in column) <= WHOLE
+        heading = SHORT.get(name, name.replace("_", " "))
+        table.add_column(heading, no_wrap=short, overflow="fold")
+    for row in cells:
+        table.add_row(*row)
+    return table
 
 
 def cell(value: object) -> Text:
