@@ -80,7 +80,7 @@ def test_ctrl_c_cancels_a_sync_and_keeps_what_was_committed(
 ) -> None:
     sandbox = point_at(store, make_sandbox(records=3000), tmp_path)
     ref = connect(store, sandbox, tenant_id, "stripe")
-    sandbox.fault("stripe", "slow", count=10_000, seconds=0.1)
+    sandbox.fault("stripe", "slow", count=10_000, seconds=0.5)
     process = start_sync(store, ref, home)
     wait_for(lambda: processed(store, ref) >= 1000)
 

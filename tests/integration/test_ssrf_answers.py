@@ -104,17 +104,17 @@ def test_a_refresh_answer_can_not_lead_away(store, tenant_id, internet) -> None:
     ref = create_integration(store, tenant_id, "salesforce", "sf", **CLIENT)
     store_oauth_token(store, ref, TOKEN)
 
-    def refresh(instance: str) -> None:
+    for instance in instances():
         told = {"access_token": "secret", "instance_url": instance, "id": ORG}
-        internet.answer(lambda _: json_answer(told))
+        internet.answer(lambda _, told=told: json_answer(told))
         store_oauth_token(store, ref, TOKEN)
-        get_valid_token(store, ref, rejected="access")
+        # the tokens are kept, as the old ones may be spent; the address is not
+        assert get_valid_token(store, ref, rejected="access") == "secret"
+        assert "instance_url" not in integration_row(store, ref).facts, instance
 
-    assert accepted(instances(), refresh, AnswerError) == {}
     assert {place for place, *_ in internet.received} == {
         "login.salesforce.com/services/oauth2/token"
     }
-    assert integration_row(store, ref).facts == {}
 
 
 def test_a_data_centre_can_not_lead_away(store, tenant_id, internet) -> None:
