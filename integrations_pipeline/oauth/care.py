@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import Float, and_, cast, delete, func, or_, select
+from sqlalchemy import Float, Interval, and_, cast, delete, func, literal, or_, select
 
 from integrations_pipeline.alerts import AlertKind, raise_alert, send_alerts
 from integrations_pipeline.connectors.auth import OAuth
@@ -120,8 +120,8 @@ def _abandoned(store: Store) -> list[IntegrationRef]:
 
 def _idle(store: Store) -> list[IntegrationRef]:
     """Tokens whose refresh token would die if it stayed unused, paused integrations included."""
-    life = OAuthToken.refresh_expires_at - OAuthToken.obtained_at
-    rest = func.least(USED_EVERY, life.op("*")(cast(IDLE_SHARE, Float)))
+    life = cast(OAuthToken.refresh_expires_at - OAuthToken.obtained_at, Interval)
+    rest = func.least(USED_EVERY, life.op("*")(literal(IDLE_SHARE, Float)))
     query = (
         select(Integration, OAuthToken.obtained_at, func.now())
         .join(OAuthToken, _of_integration)
