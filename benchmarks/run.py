@@ -1,84 +1,158 @@
-"""`make bench`: engine and floor in one run on one machine, medians into results.json."""
+"""`make bench`: all subjects in one run on one machine, medians into results.json."""
 
+import json
 import os
-import statistics
+import signal
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.request import urlopen
+from uuid import uuid4
 
 import orjson
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.engine import opened
+from benchmarks import chart, report, tables
+from benchmarks.engine import connected, ended, opened
+from benchmarks.measuring import Task
+from benchmarks.plan import BENCHMARKS, Plan, planned
+from integrations_pipeline.store import Store
+from integrations_pipeline.store.crypto import create_master_key
 
-RESULTS = Path(__file__).parent / "results.json"
-SIZES = [int(n) for n in os.environ.get("INTEGRATIONS_BENCH_RECORDS", "10000,100000").split(",")]
-LATENCIES = [int(n) for n in os.environ.get("INTEGRATIONS_BENCH_LATENCIES_MS", "0").split(",")]
-RUNS = int(os.environ.get("INTEGRATIONS_BENCH_RUNS", "3"))
-SUBJECTS = ("floor", "engine")
+HERE = Path(__file__).parent
+RESULTS = HERE / "results.json"
+IMAGE = HERE.parent / "docs" / "images" / "benchmark.svg"
+PEERS = HERE.parent / ".venv-peers" / "bin" / "python"
+Samples = dict[tuple[str, str], list[dict[str, float]]]
+"""What the runs took, by benchmark and subject."""
 
 
-def measured(subject: str, url: str, folder: Path) -> dict[str, float]:
-    """One run of a subject in a fresh process."""
-    command = [sys.executable, "-m", "benchmarks.subject", subject, url, str(folder)]
-    done = subprocess.run(command, capture_output=True, check=True)
-    found: dict[str, float] = orjson.loads(done.stdout)
+@dataclass(frozen=True)
+class Bench:
+    """What all runs share."""
+
+    plan: Plan
+    console: Console
+    store: Store
+    folder: Path
+
+    @property
+    def database(self) -> str:
+        """The address of the database, in a form that all subjects understand."""
+        # the host that counts is the socket's in the query; dlt wants the others to be there
+        url = self.store.url.set(
+            drivername="postgresql", host="localhost", port=5432, password="none"
+        )
+        return url.render_as_string(hide_password=False)
+
+    def block(self, records: int, latency: int) -> list[report.Row]:
+        """All runs of all subjects, by turns, against one API."""
+        samples: Samples = defaultdict(list)
+        runs = self.plan.runs(records, latency)
+        with serving(records, latency) as url:
+            for run in range(runs):
+                title = f"{records:,} records, {latency} ms, run {run + 1} of {runs}"
+                with self.console.status(title) as status:
+                    self._alone(url, samples)
+                    for subject in self.plan.subjects:
+                        status.update(f"{title}: {subject}")
+                        self._syncs(subject, records, url, samples)
+        rows = [report.row(key, records, latency, found) for key, found in samples.items()]
+        return [row for subject in (*self.plan.subjects, "fetch") for row in _of(subject, rows)]
+
+    def _alone(self, url: str, samples: Samples) -> None:
+        task = Task("fetch", "full_sync", url, self.database, str(self.folder), "")
+        samples["full_sync", "fetch"].append(measured(task))
+
+    def _syncs(self, subject: str, records: int, url: str, samples: Samples) -> None:
+        """A first sync, one without changes, and one after 1 % changed."""
+        tables.clear(self.database)
+        change(url, 0)
+        name = connected(self.store) if subject == "engine" else uuid4().hex
+        for benchmark in BENCHMARKS:
+            changes = benchmark == "one_percent"
+            if changes:
+                change(url, 1)
+            task = Task(subject, benchmark, url, self.database, str(self.folder), name)
+            samples[benchmark, subject].append(measured(task))
+            tables.check(self.database, subject, records, changed=changes)
+
+
+def _of(subject: str, rows: list[report.Row]) -> list[report.Row]:
+    return [row for row in rows if row["subject"] == subject]
+
+
+@contextmanager
+def serving(records: int, latency: int) -> Iterator[str]:
+    """The fast API in a process of its own; gives its address."""
+    command = [sys.executable, "-m", "benchmarks.api", str(records), str(latency)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE.parent) as api:
+        assert api.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{api.stdout.readline().strip()}"
+        finally:
+            api.terminate()
+
+
+def change(url: str, to: int) -> None:
+    """Let 1 % of the API's records change (0: let them be as at first)."""
+    with urlopen(f"{url}/change?to={to}") as answer:
+        answer.read()
+
+
+def measured(task: Task) -> dict[str, float]:
+    """One run of a subject in a fresh process.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    python = str(PEERS) if task.subject.startswith("dlt") else sys.executable
+    command = [python, "-m", "benchmarks.subject", json.dumps(asdict(task))]
+    # elsewhere than here: what a subject leaves lying about vanishes with the folder
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=task.folder, env=environment
+    )
+    if done.returncode:
+        raise SystemExit(f"{task.subject} failed in {task.benchmark}:\n{done.stderr[-3000:]}")
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
-def compared(records: int, latency_ms: int, folder: Path) -> list[dict[str, object]]:
-    """The subjects by turns against one API, so that both meet the same machine."""
-    command = [sys.executable, "-m", "benchmarks.api", str(records), str(latency_ms)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as api:
-        assert api.stdout is not None
-        url = f"http://127.0.0.1:{api.stdout.readline().strip()}"
-        runs = [{s: measured(s, url, folder) for s in SUBJECTS} for _ in range(RUNS)]
-        api.terminate()
-    return [row(subject, records, latency_ms, [r[subject] for r in runs]) for subject in SUBJECTS]
-
-
-def row(
-    subject: str, records: int, latency_ms: int, runs: list[dict[str, float]]
-) -> dict[str, object]:
-    """A line of the results: medians."""
-    if any(run["rows"] != records for run in runs):
-        raise SystemExit(f"{subject} loaded {[run['rows'] for run in runs]} of {records} records.")
-    middle = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
-    return {
-        "benchmark": "full_sync",
-        "subject": subject,
-        "records": records,
-        "latency_ms": latency_ms,
-        "runs": len(runs),
-        "wall_s": round(middle["wall_s"], 3),
-        "cpu_s": round(middle["cpu_s"], 3),
-        "peak_mb": round(middle["peak_mb"], 1),
-        "rate_per_s": round(records / middle["wall_s"], 1),
-    }
-
-
 def main() -> None:
-    """Measure, print, write."""
-    console = Console(width=120)
-    rows: list[dict[str, object]] = []
-    with tempfile.TemporaryDirectory(prefix="bench") as name:
+    """Measure, print, write, draw."""
+    os.environ.pop("DATABASE_URL", None)  # tables are emptied: never somebody's own server
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leave no server behind
+    plan, console = planned(), Console(width=120)
+    if plan.peers and not PEERS.exists():
+        raise SystemExit("dlt is not installed: run `make peers` first.")
+    with tempfile.TemporaryDirectory(prefix="bench", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)  # the embedded Postgres may run as another user
+        create_master_key(folder / "master.key")
         store = opened(folder, "http://127.0.0.1:1")  # starts Postgres once, for all runs
-        for records in SIZES:
-            for latency in LATENCIES:
-                console.print(f"{records:,} records, {latency} ms, {RUNS} runs each …")
-                rows += compared(records, latency, folder)
-        store.close()
-    table = Table(*(str(key) for key in rows[0]), box=box.SIMPLE_HEAD)
-    for line in rows:
-        table.add_row(*(str(value) for value in line.values()))
-    console.print(table)
-    RESULTS.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
-    console.print(f"Written to {RESULTS.name}.")
+        try:
+            rows = everything(Bench(plan, console, store, folder))
+        finally:
+            ended(folder, store)
+    IMAGE.write_text(chart.drawn(rows))
+    console.print(f"Written: {RESULTS.name}, {IMAGE.name}.")
+
+
+def everything(bench: Bench) -> list[report.Row]:
+    """All blocks; what is measured is written at once."""
+    rows: list[report.Row] = []
+    for records, latency in bench.plan.blocks:
+        block = bench.block(records, latency)
+        report.show(bench.console, block)
+        rows += [row for row in block if row["subject"] != "fetch"]
+        RESULTS.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
+    return rows
 
 
 if __name__ == "__main__":

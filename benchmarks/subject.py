@@ -1,31 +1,20 @@
-"""One measured run in a process of its own: prints what it took as JSON."""
+"""One measured run in a process of its own: prints what it took as JSON, as its last line."""
 
-import resource
+import json
 import sys
-import time
-from pathlib import Path
+from importlib import import_module
 
-import orjson
+from benchmarks.measuring import Task, measured
 
-from benchmarks import engine, floor
-from integrations_pipeline.logs import configure_logging
+MODULES = {"dlt_default": "peer_dlt", "dlt_best": "peer_dlt"}
 
 
-def measure(subject: str, url: str, folder: Path) -> dict[str, float]:
-    """Wall and CPU seconds and peak memory of the measured part, and its rows."""
-    configure_logging("ERROR")
-    store = engine.opened(folder, url)
-    ref = engine.integration(store)
-    cpu, wall = time.process_time(), time.perf_counter()
-    rows = engine.run(store, ref) if subject == "engine" else floor.run(url, engine.database(store))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {
-        "rows": rows,
-        "wall_s": time.perf_counter() - wall,
-        "cpu_s": time.process_time() - cpu,
-        "peak_mb": peak,
-    }
+def main() -> None:
+    """Make ready what is not measured, then measure."""
+    task = Task(**json.loads(sys.argv[1]))
+    module = import_module(f"benchmarks.{MODULES.get(task.subject, task.subject)}")
+    print(json.dumps(measured(module.ready(task))))
 
 
 if __name__ == "__main__":
-    print(orjson.dumps(measure(sys.argv[1], sys.argv[2], Path(sys.argv[3]))).decode())
+    main()

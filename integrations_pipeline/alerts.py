@@ -35,6 +35,10 @@ class AlertKind(StrEnum):
     CONSENT_ENDS = "consent_ends"
     REFRESH_FAILS = "refresh_fails"
     """The token endpoint refuses us, or has been in trouble for long."""
+    HELD = "held"
+    """A full read would delete so much that a person must agree first."""
+    CONFLICT = "conflict"
+    """Records to be written wait for a person's decision."""
 
 
 _of_alert = and_(Integration.tenant_id == Alert.tenant_id, Integration.id == Alert.integration_id)
@@ -80,15 +84,20 @@ def raise_alert(
 
 
 def clear_alerts(
-    session: Session, tenant_id: UUID, integration_id: UUID, kinds: Iterable[AlertKind] = AlertKind
+    session: Session,
+    tenant_id: UUID,
+    integration_id: UUID,
+    kinds: Iterable[AlertKind] = AlertKind,
+    about: str = "",
 ) -> None:
-    """This is well again with the integration."""
+    """This is well again with the integration; `about`: only alerts that begin so."""
     session.execute(
         update(Alert)
         .where(
             Alert.tenant_id == tenant_id,
             Alert.integration_id == integration_id,
             Alert.kind.in_([kind.value for kind in kinds]),
+            Alert.message.startswith(about, autoescape=True),
             Alert.cleared_at.is_(None),
         )
         .values(cleared_at=func.now())

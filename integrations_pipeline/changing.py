@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from integrations_pipeline.oauth import IntegrationRef
 
 
-def change(
+def change(  # noqa: PLR0913, PLR0917 - the options of a command
     key: Key,
     setting: Annotated[list[str], typer.Option(help="As in subdomain=acme.")] = [],  # noqa: B006
     client_id: Annotated[str, typer.Option(help="Of your OAuth app at the service.")] = "",
@@ -30,17 +30,23 @@ def change(
     declaration: Annotated[
         Path | None, typer.Option(help="JSON file that declares a custom service, whole.")
     ] = None,
+    rule: Annotated[
+        list[str], typer.Option(help="Of its syncs, as in conflicts=hold; conflicts= ends it.")
+    ] = [],  # noqa: B006
     as_json: AsJson = False,
 ) -> None:
     """Change an integration; without options, show what is set. Secrets are never shown."""
     from integrations_pipeline.oauth import change_integration, find_integration
+    from integrations_pipeline.oauth.policies import change_policy
 
     told = setting or declaration
     settings = account_settings(setting, declaration) if told else None
     with opened() as store:
         ref = find_integration(store, key)
+        if rule:
+            change_policy(store, ref, dict(_rule(text) for text in rule))
         if not (told or client_id or client_secret_prompt or resource or direction):
-            _show(store, ref, as_json)
+            _show(store, find_integration(store, key), as_json)
             return
         _check_form(ref, declared=declaration is not None, given=bool(told))
         again = change_integration(
@@ -63,10 +69,21 @@ def _show(store: Store, ref: "IntegrationRef", as_json: bool) -> None:
     if as_json:
         show(told, as_json, empty="")
         return
-    nested = {"settings": orjson.dumps(told["settings"]).decode()}
+    nested = {name: orjson.dumps(told[name]).decode() for name in ("settings", "rules")}
     lists = {"resources": ", ".join(told["resources"]) or "all of them"}
     rows = {**told, **nested, **lists}.items()
     show([{"what": name.replace("_", " "), "set": value} for name, value in rows], False, empty="")
+
+
+def _rule(text: str) -> tuple[str, object]:
+    """A rule as a person writes it: text, number or JSON; nothing is the default."""
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise RequestError(f"--rule {text!r} names no value.", action="As in conflicts=hold.")
+    try:
+        return name, orjson.loads(value) if value else None
+    except orjson.JSONDecodeError:
+        return name, value
 
 
 def _check_form(ref: "IntegrationRef", *, declared: bool, given: bool) -> None:

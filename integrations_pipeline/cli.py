@@ -7,7 +7,17 @@ from typing import Annotated
 import orjson
 import typer
 
-from integrations_pipeline import changing, commands, connecting
+from integrations_pipeline import (
+    backfill_commands,
+    changing,
+    commands,
+    connecting,
+    history_commands,
+    job_commands,
+    letter_commands,
+    mapping_commands,
+    outgoing,
+)
 from integrations_pipeline.commands import AsJson
 from integrations_pipeline.errors import IntegrationsError, RequestError
 from integrations_pipeline.logs import configure_logging
@@ -24,6 +34,8 @@ app = typer.Typer(
 )
 keys = typer.Typer(no_args_is_help=True, help="The key that protects stored secrets.")
 app.add_typer(keys, name="keys")
+app.add_typer(mapping_commands.mapping, name="mapping")
+app.add_typer(letter_commands.letters, name="letters")
 for command in (
     connecting.services,
     connecting.add,
@@ -33,8 +45,16 @@ for command in (
     connecting.api_key,
     connecting.disconnect,
     commands.sync,
-    commands.history,
+    backfill_commands.backfill,
+    history_commands.history,
+    history_commands.logs,
     commands.schedule,
+    job_commands.cancel,
+    job_commands.retry,
+    outgoing.send,
+    outgoing.outbound,
+    outgoing.outbound_retry,
+    outgoing.outbound_resolve,
 ):
     app.command()(command)
 app.command("list")(commands.list_all)

@@ -1,4 +1,4 @@
-"""Commands about syncs: list, schedule, sync, history."""
+"""Commands about syncs: list, schedule, sync."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,7 +7,7 @@ import typer
 
 from integrations_pipeline.errors import RequestError
 from integrations_pipeline.logs import configure_logging
-from integrations_pipeline.terminal import cell, console, errors, opened, plain, show, tell
+from integrations_pipeline.terminal import console, errors, opened, plain, show, tell
 
 if TYPE_CHECKING:
     from integrations_pipeline.store.models import Integration
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Key = Annotated[
     str, typer.Argument(help="The integration, as tenant--name.", metavar="INTEGRATION")
 ]
+TRY_LATER = 75
+"""Exit code of a sync that goes on later by itself: EX_TEMPFAIL of sysexits.h."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -72,38 +74,23 @@ def schedule(
     console.print(f"Next sync: {following:%Y-%m-%d %H:%M} UTC" if following else "No schedule.")
 
 
-def history(key: Key, limit: int = 20, as_json: AsJson = False) -> None:
-    """The integration's sync jobs, newest first."""
-    from integrations_pipeline.oauth import find_integration
-    from integrations_pipeline.sync import get_sync_job_history
-
-    with opened() as store:
-        jobs = get_sync_job_history(store, find_integration(store, key), limit=limit)
-    if as_json:
-        show(jobs, as_json, empty="")
-        return
-    names = (
-        *("created_at", "sync_type", "trigger", "status"),
-        *("processed", "created", "updated", "deleted", "seconds"),
-    )
-    show([{name: job[name] for name in names} for job in jobs], as_json, empty="No syncs yet.")
-    for job in jobs:
-        if job["error"]:
-            tell(console, cell(job["created_at"]), ": ", plain(job["error"]))
-
-
-def sync(
+def sync(  # noqa: PLR0913, PLR0917 - the options of a command
     key: Key,
     resource: Annotated[list[str], typer.Option(help="Repeat it; none: all.")] = [],  # noqa: B006
     sync_type: Annotated[str, typer.Option(help="MANUAL, FULL_SYNC, INCREMENTAL …")] = "MANUAL",
     field: Annotated[list[str], typer.Option(help="Column to fetch; none: all.")] = [],  # noqa: B006
     filters: Annotated[str, typer.Option(help='JSON, such as {"status": "open"}.')] = "{}",
     record: Annotated[list[str], typer.Option(help="Id to read, for SELECTIVE.")] = [],  # noqa: B006
+    direction: Annotated[str, typer.Option(help="pull, push or bidirectional.")] = "pull",
+    accept_deletions: Annotated[
+        bool, typer.Option(help="Let a full read delete more than the rules allow.")
+    ] = False,
     as_json: AsJson = False,
     verbose: Annotated[bool, typer.Option(help="Log every step.")] = False,
 ) -> None:
     """Sync an integration here and now, without Dagster."""
     configure_logging("INFO" if verbose else "CRITICAL")  # failures are told at the end
+    from integrations_pipeline.processes import stop_once_on_signals
     from integrations_pipeline.serving import sync_here
     from integrations_pipeline.sync import SyncRequest
 
@@ -113,17 +100,22 @@ def sync(
         fields=field,
         filters=json_object(filters, "--filters"),
         ids=record,
+        direction=direction,
+        accept_deletions=accept_deletions,
         trigger="cli",
     )
+    stop_once_on_signals()
     with opened() as store:
         told = sync_here(store, key, request, console=errors)
     if as_json:
         show(told, as_json, empty="")
     else:
         hidden = {"status", "error"}  # failures were told in full above
+        rare = ("rejected", "warnings")
+        hidden |= {name for name in rare if not any(row[name] for row in told["resources"])}
         rows = [{k: v for k, v in row.items() if k not in hidden} for row in told["resources"]]
         show(rows, as_json, empty="Nothing to do.")
-    raise typer.Exit(0 if told["status"] == "COMPLETED" else 1)
+    raise typer.Exit({"COMPLETED": 0, "PENDING": TRY_LATER}.get(told["status"], 1))
 
 
 def json_object(text: str, source: str) -> dict[str, object]:

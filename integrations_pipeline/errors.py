@@ -7,7 +7,10 @@ IntegrationsError
 │   ├── ConflictError       ... or that another actor holds at the moment
 │   ├── BadStateError       the callback belongs to no connection that this browser has begun
 │   └── AnotherAccountError it is not the account that the integration was connected to
-├── FenceLostError          another run owns the job now: stop writing
+├── FenceLostError          the job was ended or taken over: stop writing
+├── HeldError               a full read would delete so much that a person must agree
+├── RejectedRecordsError    too many records could not be loaded
+├── StagedLostError         what a full read had staged is gone: read again
 └── ServiceError            the service's answer; carries the HTTP status where there is one
     ├── ConnectAgainError   only a person with the account can help: connect again
     │   └── NotConnectedError   ... as it never was, or was disconnected on purpose
@@ -18,7 +21,8 @@ IntegrationsError
     ├── AnswerError         the answer is not what the service documents
     ├── StaleCursorError    the service no longer knows the place where we stopped
     └── TransientError      the same request may work later
-        └── RateLimitedError
+        ├── RateLimitedError
+        └── OutcomeUnknownError  a write may have been done, or not: look before it is repeated
 """
 
 
@@ -71,6 +75,20 @@ class AnotherAccountError(RequestError):
 
 class FenceLostError(IntegrationsError):
     """The job belongs to another run now; nothing more may be written."""
+
+
+class HeldError(IntegrationsError):
+    """A full read would delete more than the integration's rules allow; nothing was changed."""
+
+
+class RejectedRecordsError(IntegrationsError):
+    """So many records could not be loaded that something must be wrong with all of them."""
+
+
+class StagedLostError(IntegrationsError):
+    """The database lost what a full read had staged, as it does when it crashes."""
+
+    action = "Sync again: it reads everything from the beginning."
 
 
 class ServiceError(IntegrationsError):
@@ -132,3 +150,7 @@ class RateLimitedError(TransientError):
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message, status=429)
         self.retry_after = retry_after
+
+
+class OutcomeUnknownError(TransientError):
+    """A write may have been done, or not; only the service's own records tell."""

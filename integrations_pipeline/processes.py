@@ -45,6 +45,19 @@ def stop_on_signals() -> None:
         signal.signal(number, interrupt)
 
 
+def stop_once_on_signals() -> None:
+    """Let the first Ctrl-C or `kill` begin an orderly end, which a second one does not disturb."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in numbers:
+        signal.signal(number, interrupt)
+
+
 @contextmanager
 def only_one(path: Path) -> Iterator[None]:
     """Hold a lock file while the block runs; it is free again however the process ends.

@@ -4,7 +4,16 @@ import time
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
 
 from integrations_pipeline.connectors import CONNECTORS
 from integrations_pipeline.errors import ConflictError
@@ -15,14 +24,16 @@ from integrations_pipeline.stack import Ports, addresses, environment, remember,
 from integrations_pipeline.store import Store, open_store
 from integrations_pipeline.store.states import JobStatus
 from integrations_pipeline.sync import (
-    Counts,
     JobResult,
+    Part,
     SyncRequest,
     create_sync_job,
     execute_sync_job,
 )
 from integrations_pipeline.sync.launching import end_pending_job
 from integrations_pipeline.terminal import plain, tell
+
+ENDED = {JobStatus.PENDING: "Parked", JobStatus.CANCELLED: "Cancelled"}
 
 
 def run_serve(settings: Settings, *, port: int) -> int:
@@ -63,24 +74,38 @@ def sync_here(store: Store, key: str, request: SyncRequest, *, console: Console)
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.completed:,.0f} records"),
+        _Pace(),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         names = request.resources or ref.connector.resource_names
         tasks = {name: progress.add_task(name, total=None) for name in names}
 
-        def show(name: str, counts: Counts) -> None:
-            progress.update(tasks[name], completed=counts.processed)
+        def show(part: Part) -> None:
+            progress.update(tasks[part.resource.name], completed=part.counts.processed, part=part)
 
         try:
             result = execute_sync_job(store, ref, job_id, on_progress=show)
-        except ConflictError as error:
-            # what was refused here must not begin later by itself
-            end_pending_job(store, ref, job_id, JobStatus.CANCELLED, str(error))
+        except (ConflictError, KeyboardInterrupt) as error:
+            # what was refused or stopped here must not begin later by itself
+            reason = str(error) or f"{key}: stopped before it began."
+            end_pending_job(store, ref, job_id, JobStatus.CANCELLED, reason)
             raise
     if result.error:
-        tell(console, "[red]Failed:[/red] ", plain(result.error))
+        tell(console, f"[red]{ENDED.get(result.status, 'Failed')}:[/red] ", plain(result.error))
     return told(key, result)
+
+
+class _Pace(ProgressColumn):
+    """Records per second, and how long the service's limits were waited for."""
+
+    def render(self, task: Task) -> Text:
+        part: Part | None = task.fields.get("part")
+        if part is None:
+            return Text("")
+        waited = part.client.usage.waited_seconds
+        pace = f"{task.completed / max(task.elapsed or 0, 1):,.0f}/s"
+        return Text(f"{pace}, waited {waited:,.0f} s" if waited >= 1 else pace)
 
 
 def told(key: str, result: JobResult) -> dict[str, Any]:
@@ -95,6 +120,8 @@ def told(key: str, result: JobResult) -> dict[str, Any]:
             "updated": one.counts.updated,
             "deleted": one.counts.deleted,
             "unchanged": one.counts.unchanged,
+            "rejected": one.counts.rejected,
+            "warnings": one.warnings,
             "seconds": round(one.seconds, 3),
             "error": one.error,
         }
@@ -106,6 +133,7 @@ def told(key: str, result: JobResult) -> dict[str, Any]:
         "status": result.status.value,
         "error": result.error,
         "api_calls": result.usage.calls,
+        "waited_seconds": round(result.usage.waited_seconds, 3),
         "seconds": round(result.seconds, 3),
         "resources": resources,
     }

@@ -74,6 +74,12 @@ class Settings(BaseSettings):
     resource_workers: int = Field(
         default=4, ge=1, le=32, description="Resources of one integration read side by side."
     )
+    page_workers: int = Field(
+        default=4,
+        ge=1,
+        le=16,
+        description="Pages of one resource fetched side by side, where its service allows it.",
+    )
     max_pages: int = Field(default=200_000, ge=1, description="Pages one read may take.")
     request_timeout_seconds: float = Field(default=60.0, gt=0, description="Silence allowed.")
     retry_seconds: float = Field(

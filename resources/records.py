@@ -1,6 +1,7 @@
 """Synced records as DataFrames, for downstream assets and notebooks."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class RecordsResource(dg.ConfigurableResource[None]):
-    """Reads what was synced: `records.frame("acme--crm", "contacts")`."""
+    """Reads what was synced, and sends what is to be written at the service.
+
+    `records.frame("acme--crm", "contacts")`; `records.send("acme--crm", "contacts", frame)`.
+    """
 
     database: DatabaseResource
 
@@ -30,3 +34,27 @@ class RecordsResource(dg.ConfigurableResource[None]):
         if found is None:
             raise RequestError(f"{key}: {ref.connector.label} has no resource {resource!r}.")
         return records_frame(self.database.store, ref, found)
+
+    def send(
+        self,
+        key: str,
+        resource: str,
+        rows: "pd.DataFrame | Iterable[Mapping[str, Any]]",
+        operation: str = "upsert",
+    ) -> int:
+        """Put rows into the resource's outbound table; the next push sends them. Returns how many.
+
+        `record_id` or `id` (the service's) and `external_id` (ours) say which record is meant; the
+        other columns are its fields, and a missing value empties one.
+
+        Raises:
+            RequestError: the resource can't be written to so, or a row can't be.
+        """
+        import pandas as pd
+
+        from integrations_pipeline.sync import outbox
+        from integrations_pipeline.sync.frames import rows_of_frame
+
+        ref = find_integration(self.database.store, key)
+        found = rows_of_frame(rows) if isinstance(rows, pd.DataFrame) else rows
+        return outbox.send(self.database.store, ref, resource, found, operation)

@@ -5,9 +5,10 @@ import dagster as dg
 from assets.services import SERVICE_JOBS, asset_key, partitions_of
 from integrations_pipeline.connectors import SYNCED
 from integrations_pipeline.oauth import list_integrations
-from integrations_pipeline.orchestration.names import JOB_TAG, job_name
+from integrations_pipeline.orchestration.names import JOB_TAG, job_name, tags_of
 from integrations_pipeline.store import Store
 from integrations_pipeline.store.states import JobStatus
+from integrations_pipeline.sync.deaths import end_dead_jobs
 from integrations_pipeline.sync.launching import (
     Launch,
     end_pending_job,
@@ -16,7 +17,6 @@ from integrations_pipeline.sync.launching import (
     overdue_launches,
     take_launches,
 )
-from integrations_pipeline.sync.leases import end_dead_jobs
 from resources import DatabaseResource
 
 
@@ -28,7 +28,7 @@ def run_request(launch: Launch) -> dg.RunRequest:
         job_name=job_name(ref.connector),
         partition_key=ref.key,
         asset_selection=[asset_key(ref.connector, name) for name in launch.resources],
-        tags={JOB_TAG: str(launch.job_id)},
+        tags=tags_of(launch),
     )
 
 

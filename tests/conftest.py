@@ -133,7 +133,13 @@ def make_sandbox() -> Iterator[Callable[..., Sandbox]]:
             auto_approve=True, **{"records": 300, "zendesk_held_back_seconds": 0.0, **options}
         )
         server = uvicorn.Server(
-            uvicorn.Config(create_app(config), port=0, log_level="warning", access_log=False)
+            uvicorn.Config(
+                create_app(config),
+                port=0,
+                log_level="critical",  # it complains of slow answers that it does not wait for
+                access_log=False,
+                timeout_graceful_shutdown=1,
+            )
         )
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()

@@ -12,7 +12,9 @@ from typing import Any
 from integrations_pipeline.connectors.access import ErrorRule, Quota
 from integrations_pipeline.connectors.auth import FollowUp, OAuth, Setting, Way
 from integrations_pipeline.connectors.columns import Column, Record, TimeFormat
+from integrations_pipeline.connectors.narrowing import FilterParam, Span
 from integrations_pipeline.connectors.paging import Paginator
+from integrations_pipeline.connectors.pushing import Push
 
 
 class IntegrationType(StrEnum):
@@ -52,6 +54,9 @@ class Listing:
     max_body_bytes: int = MAX_BODY_BYTES
     reread: timedelta = timedelta(0)
     """How far before the last read an incremental walk begins."""
+    crowded: "Listing | None" = None
+    """Another listing of the same, read where an export can't pass a second that holds more
+    records than a page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,10 @@ class SearchChanges:
     """Path whose presence in the answer says that there is more."""
     operators: Mapping[str, str] = field(default_factory=dict)
     """Our filter operators that the search understands, with the service's names for them."""
+    text_operators: frozenset[str] = frozenset()
+    """Those of them that let in, on texts, at least what they let in here."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Columns beside the resource's fields that the search knows, with its names for them."""
     max_terms: int = 0
     """How many filters of ours fit into one search beside its own conditions."""
 
@@ -165,6 +174,10 @@ class FieldCatalog:
     path: str
     records_at: str
     name_at: str
+    type_at: str = ""
+    label_at: str = ""
+    read_only_at: str = ""
+    """Path of a flag that is true for fields which can't be written to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,8 +214,14 @@ class Resource:
     """Parameter (comma list) by which the listing shows them, as `{to: {results, paging}}`."""
     nested: tuple[str, ...] = ()
     """Keys of lists inside a record that come in pages of their own."""
-    filter_params: Mapping[str, str] = field(default_factory=dict)
-    """Columns that the listing can filter by equality, with the parameter's name."""
+    filter_params: Mapping[str, FilterParam] = field(default_factory=dict)
+    """Columns that the listing can filter by."""
+    since_columns: tuple[str, ...] = ()
+    """Columns whose lower bound a change export can begin at: a record is never changed before."""
+    span: Span | None = None
+    """How the records of a span of time are asked for; without it there are no backfills."""
+    push: Push | None = None
+    """How records are written; None: they can only be read."""
 
     @property
     def resumable(self) -> bool:

@@ -51,6 +51,7 @@ from integrations_pipeline.connectors.custom_checks import (
     path,
     span,
 )
+from integrations_pipeline.connectors.custom_limits import Limit
 from integrations_pipeline.errors import RequestError
 
 CUSTOM = Connector(type=IntegrationType.CUSTOM, name="custom", label="Custom", api_base_url="")
@@ -200,6 +201,7 @@ class Declaration(_Part):
         OAuth2 | ClientCredentials | ApiKey | Basic | Bearer, Field(discriminator="type")
     ]
     test: Probe | None = None
+    limits: tuple[Limit, ...] = Field(default=(), max_length=10)
 
     @whole(mode="after")
     def _one_credential(self) -> Self:
@@ -228,6 +230,7 @@ def custom_connector(settings: Mapping[str, Any], *, allow_http: bool = False) -
         others={} if code else {declared.auth.type: way},
         identity=(declared.test.identity(),) if declared.test else (),
         headers=dict(declared.headers),
+        quotas=tuple(limit.quota() for limit in declared.limits),
     )
 
 

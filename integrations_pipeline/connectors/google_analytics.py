@@ -8,7 +8,7 @@ consent screen is in testing. Quotas count tokens by a report's weight, not requ
 
 from datetime import timedelta
 
-from integrations_pipeline.connectors.access import ErrorRule, Reaction
+from integrations_pipeline.connectors.access import ErrorRule, Quota, Reaction, Told
 from integrations_pipeline.connectors.auth import (
     Fact,
     FollowUp,
@@ -32,6 +32,13 @@ RESOURCES = (
     "property_metadata",
 )
 RESOURCE_SCOPES = dict.fromkeys(RESOURCES, READ)
+
+
+def tokens(amount: int, seconds: float, name: str) -> Quota:
+    """Tokens that reports of one property may cost."""
+    told = Told(remaining=f"propertyQuota.{name}.remaining", in_body=True)
+    return Quota(amount, seconds, ":run", name=name, cost=10, told=told)
+
 
 GOOGLE_ANALYTICS = Connector(
     type=IntegrationType.GOOGLE_ANALYTICS,
@@ -70,6 +77,13 @@ GOOGLE_ANALYTICS = Connector(
         )
     },
     settings=(Setting("property_id", "Property id (digits only)", r"[0-9]{0,20}", default=""),),
+    # Tokens count a report's weight, mostly less than 10; answers tell what is left of them.
+    quotas=(
+        Quota(concurrent=10),
+        tokens(14_000, 3600.0, "tokensPerProjectPerHour"),
+        tokens(40_000, 3600.0, "tokensPerHour"),
+        tokens(200_000, 86_400.0, "tokensPerDay"),
+    ),
     errors=(
         ErrorRule(
             403,

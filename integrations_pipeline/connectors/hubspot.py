@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from integrations_pipeline.connectors.access import ErrorRule, Quota, Reaction
+from integrations_pipeline.connectors.access import ErrorRule, Quota, Reaction, Told
 from integrations_pipeline.connectors.auth import (
     Fact,
     FollowUp,
@@ -38,14 +38,19 @@ from integrations_pipeline.connectors.columns import (
     text,
     timestamp,
 )
+from integrations_pipeline.connectors.hubspot_push import INDEX_LAG, push
+from integrations_pipeline.connectors.narrowing import By, Span, outward
 from integrations_pipeline.connectors.paging import CursorPages
 
 OBJECTS = "/crm/v3/objects"  # one place to switch to a date-based version
 PAGES = CursorPages("after", "paging.next.after")
+CREATED = Span(
+    by=By.CREATION, column="created_at", page_size=200, stamp="createdAt", field="createdate"
+)
 LINKED_IDS = {"companies": "company_ids", "contacts": "contact_ids"}
+# not `ne`: a search by it leaves records without a value out, which fulfil it here
 OPERATORS = {
     "eq": "EQ",
-    "ne": "NEQ",
     "gt": "GT",
     "gte": "GTE",
     "lt": "LT",
@@ -71,7 +76,7 @@ def search_body(page: SearchPage) -> Mapping[str, Any]:
     if page.since_ms is not None:
         conditions.append(_condition(stamp, "GTE", str(page.since_ms)))
     conditions.append(_condition(id_field, "GT", page.after_id or "0"))
-    conditions += [_term(term) for term in page.filters]
+    conditions += [_term(term, page.search.names) for term in page.filters]
     return {
         "filterGroups": [{"filters": conditions}],
         "sorts": [{"propertyName": id_field, "direction": "ASCENDING"}],
@@ -84,19 +89,19 @@ def _condition(name: str, operator: str, value: Any) -> dict[str, Any]:
     return {"propertyName": name, "operator": operator, "value": value}
 
 
-def _term(term: FilterTerm) -> dict[str, Any]:
-    name = term.column.paths[0].removeprefix("properties.")
+def _term(term: FilterTerm, names: Mapping[str, str]) -> dict[str, Any]:
+    name = names.get(term.column.name) or term.column.paths[0].removeprefix("properties.")
     operator = OPERATORS[term.operator]
     if operator == "IN":
-        values = [_written(value) for value in term.value]
+        values = [_written(value, term.operator) for value in term.value]
         return {"propertyName": name, "operator": operator, "values": values}
-    return _condition(name, operator, _written(term.value))
+    return _condition(name, operator, _written(term.value, term.operator))
 
 
-def _written(value: Any) -> str:
+def _written(value: Any, operator: str) -> str:
     """A filter's value as HubSpot wants it: dates in epoch milliseconds, all as strings."""
     if isinstance(value, datetime):
-        return str(int(value.timestamp() * 1000))
+        return str(outward(operator, value.timestamp() * 1000))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -113,11 +118,25 @@ def search(path: str, stamp: str) -> SearchChanges:
         stamp=stamp,
         id_field="hs_object_id",
         page_size=200,
-        overlap=timedelta(minutes=5),
+        overlap=INDEX_LAG,
         request=search_body,
         more_at="paging.next.after",
         operators=OPERATORS,
+        text_operators=frozenset({"eq", "in"}),  # texts are compared without regard to case
+        names={"created_at": "createdate"},
         max_terms=3,  # six in a group, less the two bounds and the id
+    )
+
+
+def properties_of(name: str) -> FieldCatalog:
+    """The list of an object type's properties, custom ones included."""
+    return FieldCatalog(
+        f"/crm/v3/properties/{name}",
+        "results",
+        "name",
+        type_at="type",
+        label_at="label",
+        read_only_at="modificationMetadata.readOnlyValue",
     )
 
 
@@ -127,6 +146,7 @@ def crm(
     *columns: Column,
     stamp: str = "hs_lastmodifieddate",
     linked: tuple[str, ...] = (),
+    unique: str = "",
 ) -> Resource:
     """A CRM object type: contacts, companies, deals and tickets differ only in their columns."""
     path = f"{OBJECTS}/{name}"
@@ -149,7 +169,9 @@ def crm(
         ),
         fields_param="properties",
         fields_under="properties",
-        catalog=FieldCatalog(f"/crm/v3/properties/{name}", "results", "name"),
+        push=push(path, unique, made=search(path, "createdate")),
+        span=CREATED,
+        catalog=properties_of(name),
         # the listing shows associations; after a search they are read apart
         associations_param="associations",
         associations=tuple(
@@ -236,6 +258,7 @@ HUBSPOT = Connector(
             text("lifecycle_stage", "lifecyclestage"),
             stamp="lastmodifieddate",
             linked=("companies",),
+            unique="email",
         ),
         crm(
             "companies",
@@ -270,7 +293,24 @@ HUBSPOT = Connector(
         OWNERS,
     ),
     # The search budget is apart from the general one; 110 a 10 s holds for OAuth apps.
-    quotas=(Quota(5, 1.0, "/search"), Quota(110, 10.0)),
+    quotas=(
+        Quota(5, 1.0, "/search"),  # apart from the others, and its answers tell nothing
+        Quota(
+            110,
+            10.0,
+            path_lacks="/search",
+            told=Told(limit="X-HubSpot-RateLimit-Max", remaining="X-HubSpot-RateLimit-Remaining"),
+        ),
+        # an OAuth app has no limit for a day, and no such headers
+        Quota(
+            0,
+            86_400.0,
+            name="daily requests",
+            told=Told(
+                limit="X-HubSpot-RateLimit-Daily", remaining="X-HubSpot-RateLimit-Daily-Remaining"
+            ),
+        ),
+    ),
     errors=(
         ErrorRule(429, Reaction.RATE_LIMITED, "policyName", "DAILY", wait_seconds=86_400),
         ErrorRule(429, Reaction.RATE_LIMITED, "policyName", "TEN_SECONDLY_ROLLING", 10),

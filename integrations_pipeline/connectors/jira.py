@@ -8,7 +8,7 @@ user takes the app off in Atlassian's account pages.
 
 from datetime import timedelta
 
-from integrations_pipeline.connectors.access import ErrorRule, Quota, Reaction
+from integrations_pipeline.connectors.access import ErrorRule, Per, Quota, Reaction
 from integrations_pipeline.connectors.auth import (
     BasicAuth,
     Fact,
@@ -24,6 +24,8 @@ SITE = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.atlassian\.net"
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 WORK = Scopes(("read:jira-work",), ("write:jira-work",))
 WORK_READ = Scopes(("read:jira-work",))
+
+WRITES = ("POST", "PUT", "DELETE")
 
 JIRA = Connector(
     type=IntegrationType.JIRA,
@@ -88,7 +90,16 @@ JIRA = Connector(
             "site", "Site (acme.atlassian.net), where the user has several", f"(?:{SITE})?", ""
         ),
     ),
-    quotas=(Quota(50, 1.0),),  # the burst that an endpoint takes of PUT and DELETE; GET has twice
+    quotas=(
+        # the bursts that an endpoint takes; we count all of them together
+        Quota(100, 1.0, methods=("GET", "POST")),
+        Quota(50, 1.0, methods=("PUT", "DELETE")),
+        # one point for a request, and one for each record of a page, over all tenants of the app
+        Quota(65_000, 3600.0, name="points an hour", per=Per.APP),
+        Quota(65_000, 3600.0, "/search", name="points an hour", per=Per.APP, cost=100),
+        Quota(20, 2.0, name="writes to an issue", each=r"/issue/[^/?]+", methods=WRITES),
+        Quota(100, 30.0, name="writes to an issue (30 s)", each=r"/issue/[^/?]+", methods=WRITES),
+    ),
     errors=(
         ErrorRule(401, Reaction.CONNECT_AGAIN, "message", "Unauthorized; scope does not match"),
         ErrorRule(409, Reaction.RETRY),

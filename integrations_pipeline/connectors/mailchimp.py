@@ -5,7 +5,7 @@ expires, and says `expires_in: 0`. The API's host is the data centre of the acco
 call with the token tells; with an API key it is the key's suffix.
 """
 
-from integrations_pipeline.connectors.access import ErrorRule, Reaction
+from integrations_pipeline.connectors.access import ErrorRule, Quota, Reaction
 from integrations_pipeline.connectors.auth import (
     BasicAuth,
     Fact,
@@ -55,6 +55,7 @@ MAILCHIMP = Connector(
         ),
     ),
     # The limit is on simultaneous connections, ten for all apps of a user, and no rate.
+    quotas=(Quota(concurrent=8),),  # 10 connections of a user, over all apps
     errors=(
         ErrorRule(401, Reaction.CONNECT_AGAIN),  # nothing to refresh: the person or app is gone
         # no title, so this is not the API: its edge turns away what is too much

@@ -7,7 +7,7 @@ be revoked by a request: consent is taken back in the organisation's own pages.
 
 from datetime import timedelta
 
-from integrations_pipeline.connectors.access import ErrorRule, Quota, Reaction
+from integrations_pipeline.connectors.access import ErrorRule, Per, Quota, Reaction
 from integrations_pipeline.connectors.auth import Fact, FollowUp, Grant, OAuth, Scopes, Setting
 from integrations_pipeline.connectors.base import Connector, IntegrationType
 
@@ -80,8 +80,14 @@ MICROSOFT_TEAMS = Connector(
             default="organizations",
         ),
     ),
-    # One team bears 4 requests a second, one report 14 in ten minutes; we count them together.
-    quotas=(Quota(14, 600.0, "/reports/"), Quota(3, 1.0, "/teams/"), Quota(15, 1.0)),
+    quotas=(
+        Quota(14, 600.0, "/reports/", name="one report", each=r"/reports/\w+", alone=True),
+        # a team or channel bears 4 requests a second of one app
+        Quota(3, 1.0, "/teams/", name="one team", each=r"/teams/[^/?]+", alone=True),
+        Quota(15, 1.0),
+        Quota(200, 1.0, "/messages", name="messages, all tenants", per=Per.APP),
+        Quota(600, 1.0, "/teams/", name="teams, all tenants", per=Per.APP),
+    ),
     errors=(
         ErrorRule(400, Reaction.STALE_CURSOR, "error.code", "syncStateNotFound"),
         ErrorRule(400, Reaction.STALE_CURSOR, "error.code", "SyncStateNotFound"),

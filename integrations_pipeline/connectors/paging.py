@@ -11,6 +11,7 @@ from integrations_pipeline.errors import AnswerError
 
 Position = dict[str, Any]
 Page = Mapping[str, Any]
+Rows = Sequence[Any]
 
 
 def dig(value: Any, path: str) -> Any:
@@ -37,11 +38,11 @@ class Paginator(Protocol):
         """Query parameters of the page at `position` (None: the first)."""
         ...
 
-    def after(self, position: Position | None, page: Page) -> Position | None:
+    def after(self, position: Position | None, page: Page, rows: Rows) -> Position | None:
         """The position behind `page`; None where it does not tell one."""
         ...
 
-    def ended(self, page: Page, records: Sequence[Any]) -> bool:
+    def ended(self, position: Position | None, page: Page, rows: Rows) -> bool:
         """Whether `page` is the last."""
         ...
 
@@ -60,12 +61,12 @@ class CursorPages:
         """The cursor, from the second page on."""
         return {self.param: position["cursor"]} if position else {}
 
-    def after(self, position: Position | None, page: Page) -> Position | None:
+    def after(self, position: Position | None, page: Page, rows: Rows) -> Position | None:
         """The cursor that the page names."""
         cursor = dig(page, self.cursor_at)
         return {"cursor": str(cursor)} if cursor else None
 
-    def ended(self, page: Page, records: Sequence[Any]) -> bool:
+    def ended(self, position: Position | None, page: Page, rows: Rows) -> bool:
         """No flag, or no cursor."""
         return not dig(page, self.more_at or self.cursor_at)
 
@@ -77,22 +78,20 @@ class LastIdPages:
     param: str
     more_at: str
     id_at: str = "id"
-    records_at: str = "data"
     keeps_position: bool = False
 
     def params(self, position: Position | None) -> dict[str, str]:
         """The last id, from the second page on."""
         return {self.param: position["last_id"]} if position else {}
 
-    def after(self, position: Position | None, page: Page) -> Position | None:
+    def after(self, position: Position | None, page: Page, rows: Rows) -> Position | None:
         """The id of the page's last record."""
-        records = page.get(self.records_at) or [{}]
-        last = dig(records[-1], self.id_at)
+        last = dig(rows[-1], self.id_at) if rows else None
         return {"last_id": str(last)} if last else None
 
-    def ended(self, page: Page, records: Sequence[Any]) -> bool:
+    def ended(self, position: Position | None, page: Page, rows: Rows) -> bool:
         """The flag is off, or there is nothing to go on from."""
-        return not dig(page, self.more_at) or not records
+        return not dig(page, self.more_at) or not rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +105,27 @@ class ExportPages:
     keeps_position: bool = True
 
     def params(self, position: Position | None) -> dict[str, str]:
-        """The beginning of time at first, then nothing but the cursor."""
-        return {self.param: position["cursor"]} if position else {self.start_param: "0"}
+        """A time at first (that of a position without cursor, else 0), then only the cursor."""
+        if position and "cursor" in position:
+            return {self.param: position["cursor"]}
+        return {self.start_param: str(position["time"]) if position else "0"}
 
-    def after(self, position: Position | None, page: Page) -> Position | None:
+    def after(self, position: Position | None, page: Page, rows: Rows) -> Position | None:
         """The cursor behind the page; an empty export may name none and keeps the old one."""
         cursor = dig(page, self.cursor_at)
         return {"cursor": str(cursor)} if cursor else position
 
-    def ended(self, page: Page, records: Sequence[Any]) -> bool:
+    def ended(self, position: Position | None, page: Page, rows: Rows) -> bool:
         """The export says so."""
         return bool(dig(page, self.end_at))
 
 
 @dataclass(frozen=True, slots=True)
 class TimeExportPages:
-    """A change export by time: each page begins where the last one ended."""
+    """A change export by time: each page begins in the second in which the last one ended.
+
+    A second that holds more records than a page can't be passed so; `past` says how to leave it.
+    """
 
     param: str
     time_at: str
@@ -133,13 +137,38 @@ class TimeExportPages:
         """The time to begin from."""
         return {self.param: str(position["time"]) if position else "0"}
 
-    def after(self, position: Position | None, page: Page) -> Position | None:
+    def after(self, position: Position | None, page: Page, rows: Rows) -> Position | None:
         """The page's end time."""
         time = dig(page, self.time_at)
         if time is not None and not isinstance(time, int):
             raise AnswerError(f"{self.time_at} is no time.")
         return {"time": time} if time else position
 
-    def ended(self, page: Page, records: Sequence[Any]) -> bool:
+    def ended(self, position: Position | None, page: Page, rows: Rows) -> bool:
         """The export says so, or the page is short."""
-        return bool(dig(page, self.end_at)) or len(records) < self.page_size
+        return bool(dig(page, self.end_at)) or len(rows) < self.page_size
+
+    def past(self, position: Position) -> Position:
+        """The position behind a second that a page leads back to."""
+        return {"time": position["time"] + 1}
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPages:
+    """The answer holds the address of the next page."""
+
+    link_at: str
+    keeps_position: bool = False
+
+    def params(self, position: Position | None) -> dict[str, str]:
+        """None: the link holds all of them."""
+        return {}
+
+    def after(self, position: Position | None, page: Page, rows: Rows) -> Position | None:
+        """The link that the page names."""
+        link = dig(page, self.link_at)
+        return {"link": str(link)} if link else None
+
+    def ended(self, position: Position | None, page: Page, rows: Rows) -> bool:
+        """No link."""
+        return not dig(page, self.link_at)

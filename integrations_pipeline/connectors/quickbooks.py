@@ -63,7 +63,13 @@ QUICKBOOKS = Connector(
         ),
     ),
     # A company takes 10 requests a second and 500 a minute of an app: 7 a second keep both.
-    quotas=(Quota(30, 60.0, "/batch"), Quota(3, 1.0, "/reports/"), Quota(7, 1.0)),
+    quotas=(
+        Quota(30, 60.0, "/batch"),
+        Quota(3, 1.0, "/reports/"),
+        Quota(8, 1.0),
+        Quota(450, 60.0),  # 500 of the company, whichever app asks
+        Quota(concurrent=10),
+    ),
     errors=(
         # Faults about access may come in lower case.
         ErrorRule(403, Reaction.CONNECT_AGAIN, "Fault.Error.0.code", "3100"),

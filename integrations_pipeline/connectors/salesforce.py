@@ -8,7 +8,7 @@ the org's daily requests answers 403, not 429. Error bodies are lists.
 
 from datetime import timedelta
 
-from integrations_pipeline.connectors.access import ErrorRule, Reaction
+from integrations_pipeline.connectors.access import ErrorRule, Quota, Reaction, Told
 from integrations_pipeline.connectors.auth import (
     Fact,
     FollowUp,
@@ -93,6 +93,17 @@ SALESFORCE = Connector(
             LOGIN_HOST,
             default="login.salesforce.com",
         ),
+    ),
+    quotas=(
+        Quota(
+            0,  # 15,000 and more a day, by edition and licences
+            86_400.0,
+            name="daily requests",
+            told=Told(
+                header="Sforce-Limit-Info", pattern=r"api-usage=(?P<used>\d+)/(?P<limit>\d+)"
+            ),
+        ),
+        Quota(concurrent=25),  # of such as run for 20 seconds, which nobody knows beforehand
     ),
     errors=(
         ErrorRule(401, Reaction.REFRESH, "0.errorCode", "INVALID_SESSION_ID"),

@@ -7,7 +7,7 @@ live an hour; custom apps may still have some that live until the app is uninsta
 
 from datetime import timedelta
 
-from integrations_pipeline.connectors.access import ErrorRule, Reaction
+from integrations_pipeline.connectors.access import ErrorRule, Quota, Reaction, Told
 from integrations_pipeline.connectors.auth import (
     Fact,
     FollowUp,
@@ -97,6 +97,29 @@ SHOPIFY = Connector(
     ),
     settings=(Setting("shop", "Shop (acme.myshopify.com)", SHOP),),
     # The limit is on a query's cost, and every answer says what is left of it.
+    # Buckets that leak for 20 seconds: a span in which no more than the whole of one is used.
+    quotas=(
+        Quota(
+            2000,
+            20.0,
+            "/graphql.json",
+            name="query cost",
+            cost=50,
+            told=Told(
+                limit="extensions.cost.throttleStatus.maximumAvailable",
+                remaining="extensions.cost.throttleStatus.currentlyAvailable",
+                in_body=True,
+            ),
+        ),
+        Quota(
+            40,
+            20.0,
+            path_lacks="/graphql.json",
+            told=Told(
+                header="X-Shopify-Shop-Api-Call-Limit", pattern=r"(?P<used>\d+)/(?P<limit>\d+)"
+            ),
+        ),
+    ),
     errors=(
         # one query costs 1,000 at most, and the slowest plan restores 100 a second
         code("THROTTLED", Reaction.RATE_LIMITED, 10),

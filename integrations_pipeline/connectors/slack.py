@@ -30,6 +30,8 @@ TRANSIENT = (
     "team_added_to_org",
 )
 WORKSPACE = r"[TE][A-Z0-9]+"
+TIER_2 = ("/conversations.list", "/users.list", "/usergroups.list")
+TIER_3 = ("/conversations.history", "/conversations.replies", "/files.list")
 
 
 def told(reaction: Reaction, *codes: str, wait: float | None = None) -> tuple[ErrorRule, ...]:
@@ -85,15 +87,12 @@ SLACK = Connector(
         ),
     ),
     # Each method has a budget of its own in each workspace: tiers of 20, 50 and 100 a minute.
+    # each method by itself: the others go on when one is refused
     quotas=(
-        Quota(20, 60.0, "/conversations.list"),
-        Quota(20, 60.0, "/users.list"),
-        Quota(20, 60.0, "/usergroups.list"),
-        Quota(50, 60.0, "/conversations.history"),
-        Quota(50, 60.0, "/conversations.replies"),
-        Quota(50, 60.0, "/files.list"),
-        Quota(100, 60.0, "/conversations.members"),
-        Quota(1, 1.0, "/chat.postMessage"),
+        *(Quota(20, 60.0, path, alone=True) for path in TIER_2),
+        *(Quota(50, 60.0, path, alone=True) for path in TIER_3),
+        Quota(100, 60.0, "/conversations.members", alone=True),
+        Quota(1, 1.0, "/chat.postMessage", alone=True),
     ),
     errors=(
         *told(Reaction.REFRESH, "token_expired"),

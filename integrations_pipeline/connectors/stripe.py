@@ -5,6 +5,7 @@ log (kept 30 days), and each object named there is read again: an event shows th
 account's default API version saw it, not ours. Amounts are integers in minor units.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from integrations_pipeline.connectors.access import ErrorRule, Quota, Reaction
@@ -35,12 +36,25 @@ from integrations_pipeline.connectors.columns import (
     text,
     timestamp,
 )
+from integrations_pipeline.connectors.narrowing import By, FilterParam, Span, bounds, equals
 from integrations_pipeline.connectors.paging import LastIdPages
+from integrations_pipeline.connectors.pushing import Push
+from integrations_pipeline.connectors.stripe_push import push
 
 
 def moment(name: str, source: str = "") -> Column:
     """A point in time, which Stripe writes in unix seconds."""
     return timestamp(name, source, TimeFormat.SECONDS)
+
+
+def pages_of(name: str, params: Mapping[str, str] | None = None) -> Listing:
+    """The list of an object."""
+    return Listing(
+        path=f"/v1/{name}",
+        records_at="data",
+        paginator=LastIdPages("starting_after", "has_more"),
+        params={"limit": "100", **(params or {})},
+    )
 
 
 def listed(
@@ -49,21 +63,17 @@ def listed(
     *columns: Column,
     events: tuple[str, ...],
     params: dict[str, str] | None = None,
-    filters: tuple[str, ...] = (),
+    filters: Mapping[str, FilterParam] | None = None,
     nested: tuple[str, ...] = (),
     version: str = "",
+    push: Push | None = None,
 ) -> Resource:
     """A Stripe object with the common list, event and retrieve calls."""
     return Resource(
         name=name,
         description=description,
         docs_url=f"https://docs.stripe.com/api/{name}",
-        listing=Listing(
-            path=f"/v1/{name}",
-            records_at="data",
-            paginator=LastIdPages("starting_after", "has_more"),
-            params={"limit": "100", **(params or {})},
-        ),
+        listing=pages_of(name, params),
         changes=EventChanges(
             path="/v1/events",
             types=events,
@@ -78,8 +88,19 @@ def listed(
         version=version,
         version_format=TimeFormat.SECONDS,
         nested=nested,
-        filter_params={name: name for name in filters},
+        filter_params={"created_at": bounds("created"), **(filters or {})},
+        span=Span(
+            by=By.CREATION,
+            column="created_at",
+            page_size=100,
+            stamp="created",
+            stamp_format=TimeFormat.SECONDS,
+            since_param="created[gte]",
+            until_param="created[lt]",
+            newest_first=True,
+        ),
         columns=(*columns, boolean("livemode"), json("metadata"), moment("created_at", "created")),
+        push=push,
     )
 
 
@@ -100,7 +121,8 @@ CUSTOMERS = listed(
     boolean("delinquent"),
     text("invoice_prefix"),
     events=kinds("customer", "created updated deleted"),
-    filters=("email",),
+    filters={"email": equals("email")},  # exact and case-sensitive, as here
+    push=push("customers", made=pages_of("customers")),
 )
 
 INVOICES = listed(
@@ -124,7 +146,12 @@ INVOICES = listed(
         "payment_action_required payment_attempt_required payment_succeeded sent voided "
         "marked_uncollectible overdue will_be_due overpaid deleted",
     ),
-    filters=("status",),
+    filters={
+        "status": equals("status"),
+        "customer_id": equals("customer"),
+        "subscription_id": equals("subscription"),
+        "due_date": bounds("due_date"),
+    },
     nested=("lines",),
 )
 
@@ -148,6 +175,7 @@ SUBSCRIPTIONS = listed(
         "trial_will_end",
     ),
     params={"status": "all"},  # without it, canceled ones are hidden
+    filters={"status": equals("status"), "customer_id": equals("customer")},
     nested=("items",),
 )
 
@@ -166,6 +194,7 @@ PAYMENT_INTENTS = listed(
         "created processing succeeded payment_failed canceled requires_action "
         "amount_capturable_updated partially_funded",
     ),
+    filters={"customer_id": equals("customer")},
 )
 
 PRODUCTS = listed(
@@ -177,8 +206,9 @@ PRODUCTS = listed(
     text("default_price_id", "default_price"),
     moment("updated_at", "updated"),
     events=kinds("product", "created updated deleted"),
-    filters=("active",),
+    filters={"active": equals("active")},
     version="updated",
+    push=push("products", made=pages_of("products"), own_ids=True),
 )
 
 STRIPE = Connector(
@@ -226,7 +256,12 @@ STRIPE = Connector(
         ),
     ),
     resources=(CUSTOMERS, INVOICES, SUBSCRIPTIONS, PAYMENT_INTENTS, PRODUCTS),
-    quotas=(Quota(25, 1.0),),  # one endpoint's default, and all that test mode allows
+    quotas=(
+        Quota(25, 1.0),  # one endpoint's default, and all that test mode allows
+        Quota(20, 1.0, "/search"),
+        Quota(20, 1.0, "/files"),
+        Quota(concurrent=8),  # the limit is not told: more than these are refused now and then
+    ),
     errors=(
         ErrorRule(400, Reaction.STALE_CURSOR, "error.param", "starting_after"),
         ErrorRule(404, Reaction.STALE_CURSOR, "error.param", "starting_after"),

@@ -7,7 +7,7 @@ deleted tickets stay in the export with their content scrubbed.
 
 from datetime import timedelta
 
-from integrations_pipeline.connectors.access import ErrorRule, Quota, Reaction
+from integrations_pipeline.connectors.access import ErrorRule, Quota, Reaction, Told
 from integrations_pipeline.connectors.auth import (
     BasicAuth,
     Fact,
@@ -35,13 +35,31 @@ from integrations_pipeline.connectors.columns import (
     text,
     timestamp,
 )
+from integrations_pipeline.connectors.narrowing import By, FilterParam, Span, Total
 from integrations_pipeline.connectors.paging import CursorPages, ExportPages, TimeExportPages
+from integrations_pipeline.connectors.zendesk_push import NEWEST_TICKETS, push
 
 API = "/api/v2"
 DOCS = "https://developer.zendesk.com/api-reference/ticketing"
 EXPORT_BYTES = 64 * 1024 * 1024  # a page of 1,000 tickets with long descriptions
 EXPORT = ExportPages("start_time", "cursor", "after_cursor", "end_of_stream")
 METRICS = {"include": "metric_sets"}
+CURSOR = CursorPages("page[after]", "meta.after_cursor", more_at="meta.has_more")
+# an export goes by the last change, which is never before these
+NEVER_BEFORE = ("created_at", "updated_at")
+
+
+def exported(name: str, stamp: str, fmt: TimeFormat = TimeFormat.ISO) -> Span:
+    """A span of an export, which begins at any time and has no end of its own."""
+    return Span(
+        by=By.CHANGE,
+        column="source_updated_at",
+        page_size=1000,
+        stamp=stamp,
+        stamp_format=fmt,
+        total=Total(f"{API}/{name}/count", "count.value"),
+    )
+
 
 TICKETS = Resource(
     name="tickets",
@@ -59,8 +77,16 @@ TICKETS = Resource(
     ),
     deleted=Deleted("status", "deleted"),
     absent_is_deleted=False,
+    since_columns=NEVER_BEFORE,
+    span=exported("tickets", "generated_timestamp", TimeFormat.SECONDS),
     lookup=Lookup(
         path=f"{API}/tickets/show_many", records_at="tickets", batch=100, ids_param="ids"
+    ),
+    push=push(
+        "tickets",
+        found_at=f"{API}/tickets",
+        events="comment requester additional_tags remove_tags",
+        made=NEWEST_TICKETS,
     ),
     columns=(
         text("subject", personal=True),
@@ -100,6 +126,7 @@ TICKET_METRICS = Resource(
     ),
     deleted=Deleted("status", "deleted"),
     absent_is_deleted=False,
+    span=exported("tickets", "generated_timestamp", TimeFormat.SECONDS),
     lookup=Lookup(
         path=f"{API}/tickets/show_many",
         records_at="tickets",
@@ -140,7 +167,10 @@ USERS = Resource(
     ),
     deleted=Deleted("active", value=False),
     absent_is_deleted=False,
+    since_columns=NEVER_BEFORE,
+    span=exported("users", "updated_at"),
     lookup=Lookup(path=f"{API}/users/show_many", records_at="users", batch=100, ids_param="ids"),
+    push=push("users", found_at=f"{API}/users", upserts=True),
     columns=(
         text("name", personal=True),
         text("email", personal=True),
@@ -169,15 +199,24 @@ ORGANIZATIONS = Resource(
         paginator=TimeExportPages("start_time", "end_time", "end_of_stream", 1000),
         params={"per_page": "1000"},
         max_body_bytes=EXPORT_BYTES,
+        crowded=Listing(
+            path=f"{API}/organizations",
+            records_at="organizations",
+            paginator=CURSOR,
+            params={"page[size]": "100"},
+        ),
     ),
     deleted=Deleted("deleted_at"),
     absent_is_deleted=False,
+    since_columns=NEVER_BEFORE,
+    span=exported("organizations", "updated_at"),
     lookup=Lookup(
         path=f"{API}/organizations/show_many",
         records_at="organizations",
         batch=100,
         ids_param="ids",
     ),
+    push=push("organizations", found_at=f"{API}/organizations/search"),
     columns=(
         text("name"),
         json("domain_names"),
@@ -198,10 +237,22 @@ SATISFACTION_RATINGS = Resource(
     listing=Listing(
         path=f"{API}/satisfaction_ratings",
         records_at="satisfaction_ratings",
-        paginator=CursorPages("page[after]", "meta.after_cursor", more_at="meta.has_more"),
+        paginator=CURSOR,
         params={"page[size]": "100", "score": "received"},
         since_param="start_time",
         reread=timedelta(days=28),  # a customer can change a rating later
+    ),
+    # whether the bounds look at creation or at change is not told: both of these hold for either
+    filter_params={
+        "created_at": FilterParam({"gt": "start_time", "gte": "start_time"}, TimeFormat.SECONDS),
+        "updated_at": FilterParam({"lt": "end_time"}, TimeFormat.SECONDS),
+    },
+    span=Span(
+        by=By.CHANGE,
+        column="source_updated_at",
+        page_size=100,
+        since_param="start_time",
+        until_param="end_time",
     ),
     lookup=Lookup(path=f"{API}/satisfaction_ratings/{{id}}", records_at="satisfaction_rating"),
     columns=(
@@ -216,6 +267,16 @@ SATISFACTION_RATINGS = Resource(
         timestamp("updated_at"),
     ),
 )
+
+
+def endpoint(requests: int, seconds: float, path: str, name: str, *, each: str = "") -> Quota:
+    """A limit of some paths, which their answers tell in a header of its name."""
+    told = Told(
+        header=f"zendesk-ratelimit-{name}",
+        pattern=r"total=(?P<limit>\d+); remaining=(?P<remaining>\d+); resets=(?P<reset>\d+)",
+    )
+    return Quota(requests, seconds, path, name=name, each=each, alone=True, told=told)
+
 
 ZENDESK = Connector(
     type=IntegrationType.ZENDESK,
@@ -258,7 +319,29 @@ ZENDESK = Connector(
     identity=(FollowUp(url=f"{API}/users/me", facts=(Fact("agent_role", "user.role"),)),),
     settings=(Setting("subdomain", "Subdomain (acme in acme.zendesk.com)", r"[a-z0-9][a-z0-9-]*"),),
     resources=(TICKETS, USERS, ORGANIZATIONS, TICKET_METRICS, SATISFACTION_RATINGS),
-    quotas=(Quota(10, 60.0, "/incremental/"),),
+    quotas=(
+        Quota(
+            200,  # the smallest plan's; larger ones tell theirs
+            60.0,
+            name="requests a minute",
+            told=Told(
+                limit="X-Rate-Limit", remaining="X-Rate-Limit-Remaining", reset="ratelimit-reset"
+            ),
+        ),
+        endpoint(10, 60.0, "/incremental/", "incremental-exports"),
+        endpoint(100, 60.0, "/tickets", "tickets-index", each=r"/tickets(\.json)?(\?|$)"),
+        endpoint(100, 60.0, "/search/export", "search-export"),
+        endpoint(10, 60.0, "/deleted_tickets", "deleted-tickets"),
+        Quota(100, 60.0, "/tickets/", name="ticket updates", methods=("PUT",), alone=True),
+        Quota(
+            30,
+            600.0,
+            name="updates of a ticket",
+            each=r"/tickets/\d+",
+            methods=("PUT",),
+            alone=True,
+        ),
+    ),
     errors=(
         ErrorRule(404, Reaction.NOT_FOUND, "error", "RecordNotFound"),
         ErrorRule(404, Reaction.WRONG_HOST),

@@ -17,6 +17,7 @@ from integrations_pipeline.oauth.choosing import Choice, check_account, connecto
 from integrations_pipeline.oauth.machine import statement
 from integrations_pipeline.store import Place, Store
 from integrations_pipeline.store.models import Integration, OAuthToken, Tenant, User
+from integrations_pipeline.store.policy import USUAL, SyncPolicy, checked_policy
 from integrations_pipeline.store.states import IntegrationStatus
 
 log = structlog.get_logger("integrations_pipeline.oauth")
@@ -37,6 +38,7 @@ class IntegrationRef:
     way_name: str = "oauth"
     resources: tuple[str, ...] = ()
     """What it was connected for; empty: everything."""
+    policy: SyncPolicy = USUAL
 
     @property
     def way(self) -> Way:
@@ -184,6 +186,7 @@ def told_integration(store: Store, ref: IntegrationRef) -> dict[str, Any]:
         "settings": dict(row.settings),
         "resources": list(row.resources),
         "direction": row.direction,
+        "rules": ref.policy.model_dump(mode="json"),
     }
 
 
@@ -211,7 +214,15 @@ def list_integrations(store: Store) -> list[Integration]:
 def reference(row: Integration) -> IntegrationRef:
     """What to pass around instead of the row."""
     connector = connector_of(row.type, row.settings)
-    return IntegrationRef(row.tenant_id, row.id, row.key, connector, row.way, tuple(row.resources))
+    return IntegrationRef(
+        row.tenant_id,
+        row.id,
+        row.key,
+        connector,
+        row.way,
+        tuple(row.resources),
+        checked_policy(row.policy),
+    )
 
 
 def references(rows: Iterable[Integration]) -> list[IntegrationRef]:

@@ -95,7 +95,6 @@ def ask(
         connector,
         base,
         tokens,
-        account=base,
         carriage=call.carriage or way.carriage,
         allow_private=endpoints.allow_private,
         timeout=RETRY_SECONDS,

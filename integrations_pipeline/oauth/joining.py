@@ -15,7 +15,7 @@ from integrations_pipeline.oauth.rows import save_connection
 from integrations_pipeline.oauth.vault import integration_row
 from integrations_pipeline.store import Store
 from integrations_pipeline.store.models import Integration
-from integrations_pipeline.store.sync_models import Checkpoint, SeenRecord
+from integrations_pipeline.store.sync_models import Checkpoint, StagedBatch
 
 
 def join_account(
@@ -90,7 +90,7 @@ def _named(name: Any, account_id: str) -> str:
 
 def _forget_places(session: Session, ref: IntegrationRef) -> None:
     """Places in another account's lists mean nothing in this one's."""
-    for table in (Checkpoint, SeenRecord):
+    for table in (Checkpoint, StagedBatch):
         session.execute(
             delete(table).where(table.tenant_id == ref.tenant_id, table.integration_id == ref.id)
         )

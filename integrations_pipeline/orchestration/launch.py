@@ -9,7 +9,7 @@ from dagster_graphql import DagsterGraphQLClient, DagsterGraphQLClientError
 from integrations_pipeline.connectors.base import Connector
 from integrations_pipeline.errors import TransientError
 from integrations_pipeline.orchestration.home import LOCATION
-from integrations_pipeline.orchestration.names import JOB_TAG, job_name, partitions_name
+from integrations_pipeline.orchestration.names import job_name, partitions_name, tags_of
 from integrations_pipeline.store import Store
 from integrations_pipeline.sync.launching import Launch, note_run, take_launches
 
@@ -61,7 +61,7 @@ class DagsterClient:
             run_id = self._client.submit_job_execution(
                 job_name(connector),
                 repository_location_name=LOCATION,
-                tags={"dagster/partition": launch.ref.key, JOB_TAG: str(launch.job_id)},
+                tags={"dagster/partition": launch.ref.key, **tags_of(launch)},
                 asset_selection=[[connector.name, name] for name in launch.resources],
             )
         except (DagsterGraphQLClientError, requests.RequestException) as error:

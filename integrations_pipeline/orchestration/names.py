@@ -1,6 +1,7 @@
 """Names that the engine and the Dagster face share."""
 
 from integrations_pipeline.connectors.base import Connector
+from integrations_pipeline.sync.launching import Launch
 
 JOB_TAG = "integrations/job"
 """Tag of a run: the sync job that it carries out."""
@@ -14,3 +15,8 @@ def partitions_name(connector: Connector) -> str:
 def job_name(connector: Connector) -> str:
     """Name of the Dagster job that syncs a service."""
     return f"sync_{connector.name}"
+
+
+def tags_of(launch: Launch) -> dict[str, str]:
+    """Tags of a job's run. In Dagster's queue as well, the first of each tenant goes first."""
+    return {JOB_TAG: str(launch.job_id), "dagster/priority": str(-launch.turn)}

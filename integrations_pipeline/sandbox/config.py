@@ -16,7 +16,11 @@ class SandboxConfig:
     auto_approve: bool = False
     token_seconds: int = 300
     zendesk_held_back_seconds: float = 2.0
+    # How long a job for many records takes; a third of it waiting in the queue.
+    zendesk_job_seconds: float = 0.3
     hubspot_search_lag_seconds: float = 0.0
+    # Up to a minute in reality.
+    stripe_search_lag_seconds: float = 0.0
     records: int = 2000
     # What users consent to, whatever is asked for; None: to all of it.
     grant_scopes: tuple[str, ...] | None = None

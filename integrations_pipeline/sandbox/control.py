@@ -19,7 +19,9 @@ from integrations_pipeline.sandbox.state import SandboxState
 _SETTINGS = (
     "token_seconds",
     "zendesk_held_back_seconds",
+    "zendesk_job_seconds",
     "hubspot_search_lag_seconds",
+    "stripe_search_lag_seconds",
     "jira_grace_seconds",
     "quickbooks_rotation_seconds",
     "quickbooks_grace_seconds",
@@ -46,6 +48,8 @@ class Control:
             ("GET", f"{data}/tokens", self.tokens),
             ("DELETE", f"{data}/grants", self.end_grants),
             ("GET", f"{data}/counts", self.counts),
+            ("GET", f"{data}/effects", self.effects),
+            ("DELETE", f"{data}/effects", self.clear_effects),
             ("GET", f"{data}/records/{{resource}}", self.records),
             ("POST", f"{data}/records/{{resource}}", self.create),
             ("GET", f"{data}/records/{{resource}}/{{id}}", self.record),
@@ -99,18 +103,9 @@ class Control:
 
     async def add_fault(self, request: Request) -> Reply:
         service = self._service(request)
-        wanted = await _object(request)
-        kind, count, seconds = (
-            wanted.get("kind"),
-            wanted.get("count", 1),
-            wanted.get("seconds", 1.5),
-        )
-        if kind not in KINDS:
-            raise _problem(422, f"The kind is none of {', '.join(sorted(KINDS))}.")
-        if not isinstance(count, int) or count < 1 or not _is_number(seconds) or seconds < 0:
-            raise _problem(422, "The count or the seconds are no positive number.")
-        self._state.faults.add(service, Fault(kind, count, str(wanted.get("path") or ""), seconds))
-        return Reply({"kind": kind, "count": count}, 201)
+        fault = _fault(await _object(request))
+        self._state.faults.add(service, fault)
+        return Reply({"kind": fault.kind, "count": fault.remaining}, 201)
 
     async def clear_faults(self, request: Request) -> Reply:
         self._state.faults.clear(self._service(request))
@@ -128,6 +123,14 @@ class Control:
     async def counts(self, request: Request) -> Reply:
         data = self._dataset(request)
         return Reply({name: len(data.live(name)) for name in data.synced})
+
+    async def effects(self, request: Request) -> Reply:
+        """What clients of the API have created, changed and deleted, control calls left out."""
+        return Reply(self._dataset(request).effects.counted())
+
+    async def clear_effects(self, request: Request) -> Reply:
+        self._dataset(request).effects.clear()
+        return Reply(status=204)
 
     async def records(self, request: Request) -> Reply:
         data, resource = self._resource(request)
@@ -203,6 +206,18 @@ def _existing(data: Dataset, resource: str, identifier: str) -> dict[str, Any]:
     if record is None:
         raise _problem(404, f"No live {resource} record {identifier}.")
     return record
+
+
+def _fault(wanted: dict[str, Any]) -> Fault:
+    kind, count = wanted.get("kind"), wanted.get("count", 1)
+    seconds, share = wanted.get("seconds", 1.5), wanted.get("share", 1.0)
+    if kind not in KINDS:
+        raise _problem(422, f"The kind is none of {', '.join(sorted(KINDS))}.")
+    if not isinstance(count, int) or count < 1 or not _is_number(seconds) or seconds < 0:
+        raise _problem(422, "The count or the seconds are no positive number.")
+    if not _is_number(share) or not 0 < share <= 1:
+        raise _problem(422, "The share is not above 0 and at most 1.")
+    return Fault(kind, count, str(wanted.get("path") or ""), seconds, share)
 
 
 async def _object(request: Request) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
+from integrations_pipeline.sandbox.effects import Effects
 from integrations_pipeline.sandbox.tables import Record, Table
 
 
@@ -16,6 +18,15 @@ class Dataset(ABC):
 
     synced: ClassVar[Sequence[str]]
     tables: dict[str, Table]
+
+    @cached_property
+    def effects(self) -> Effects:
+        """What clients of the API did to the records."""
+        return Effects()
+
+    def settle(self, now: float) -> None:
+        """Carries out what the service does in the background and has got done by now."""
+        del now
 
     @abstractmethod
     def live(self, resource: str) -> list[Record]:

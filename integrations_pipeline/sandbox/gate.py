@@ -32,12 +32,25 @@ class Gate:
     def __init__(self, state: SandboxState, service: Service[Any]) -> None:
         self._state = state
         self._service = service
+        # The idempotency keys, by account, of the requests that are being worked on.
+        self._running: set[tuple[str | None, str]] = set()
 
     async def serve(self, http: Request) -> Response:
         request = await self._read(http)
         account = self._service.account_of(request, self._state.vault)
-        is_token = routed(self._service.token_operations, request) is not None
-        fault = self._state.faults.claim(self._service.name, request.path, is_token=is_token)
+        key = self._service.running_key(request)
+        if key is None:
+            return await self._serve(request, account)
+        if (account, key) in self._running:
+            return await self._serve(replace(request, repeated=True), account)
+        self._running.add((account, key))
+        try:
+            return await self._serve(request, account)
+        finally:
+            self._running.discard((account, key))
+
+    async def _serve(self, request: ApiRequest, account: str | None) -> Response:
+        fault = self._claim(request)
         if fault is not None and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
             request = replace(request, now=self._state.clock())
@@ -46,6 +59,16 @@ class Gate:
         response = self._respond(request, account, fault)
         self._log(request, account, response.status_code)
         return response
+
+    def _claim(self, request: ApiRequest) -> Fault | None:
+        is_token = routed(self._service.token_operations, request) is not None
+        route = routed(self._service.operations, request)
+        return self._state.faults.claim(
+            self._service.name,
+            request.path,
+            is_token=is_token,
+            is_write=is_token or (route is not None and route[0].writes),
+        )
 
     async def _read(self, http: Request) -> ApiRequest:
         tenant = http.path_params.get("subdomain")
@@ -79,6 +102,8 @@ class Gate:
         reply = ordered or self._answer(request, account)
         common = self._service.headers(request, account)
         reply = replace(reply, headers={**common, **reply.headers})
+        if fault is not None and fault.kind in faults.LOSING_KINDS:
+            return self._lost(fault, reply)
         if fault is None or fault.kind not in faults.SPOILING_KINDS:
             return reply.response()
         if reply.status == 200 and isinstance(reply.body, dict):
@@ -86,11 +111,20 @@ class Gate:
         fault.remaining += 1
         return reply.response()
 
+    def _lost(self, fault: Fault, reply: Reply) -> Response:
+        """The write is done; its caller cannot know. One that failed leaves nothing to lose."""
+        if reply.status >= 300:
+            fault.remaining += 1
+            return reply.response()
+        if fault.kind == "lost_reply":
+            return faults.VanishedResponse(status_code=reply.status)
+        return replace(self._service.server_error(), status=503).response()
+
     def _instead(self, request: ApiRequest, fault: Fault) -> Reply | None:
         """The answer of a fault that replaces the real one."""
         match fault.kind:
             case "rate_limit":
-                budget = self._service.budgets(request.path)[-1]
+                budget = self._service.budgets_of(request)[-1]
                 usage = Usage(budget, budget.total, fault.seconds, refused=True)
                 return self._service.rate_limited(usage)
             case "error":
@@ -187,7 +221,7 @@ class Gate:
 
     def _spend(self, request: ApiRequest, account: str) -> list[Usage]:
         windows = self._state.windows[self._service.name]
-        usages = windows.spend(account, self._service.budgets(request.path), request.now)
+        usages = windows.spend(account, self._service.budgets_of(request), request.now)
         refused = [usage for usage in usages if usage.refused]
         if refused:
             raise ApiError(self._service.rate_limited(refused[-1]))
@@ -209,6 +243,8 @@ class Gate:
             reply = operation.handler(call)
         except ApiError as error:
             reply = error.reply
+        if operation.writes and reply.status < 300:
+            self._state.save()
         if operation.revokes:
             self._state.token_counts.add(
                 (self._service.name, access.account), {}, reply, revokes=True

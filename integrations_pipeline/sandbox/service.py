@@ -35,6 +35,8 @@ class ApiRequest:
     tenant: str | None
     now: float
     params: Mapping[str, str] = field(default_factory=dict)
+    repeated: bool = False
+    """Whether a request with the same idempotency key is still being worked on."""
 
     @cached_property
     def pairs(self) -> list[tuple[str, str]]:
@@ -45,8 +47,12 @@ class ApiRequest:
         return dict(self.pairs)
 
     @cached_property
+    def form_pairs(self) -> list[tuple[str, str]]:
+        return parse_qsl(self.content.decode(errors="replace"), keep_blank_values=True)
+
+    @cached_property
     def form(self) -> dict[str, str]:
-        return dict(parse_qsl(self.content.decode(errors="replace"), keep_blank_values=True))
+        return dict(self.form_pairs)
 
     @cached_property
     def json(self) -> Any:
@@ -131,6 +137,8 @@ class Operation(Generic[Handler]):
     handler: Handler
     revokes: bool = False
     """Whether its success ends tokens: such requests are counted."""
+    writes: bool = False
+    """Whether its success changes records: they are saved then, and the reply may get lost."""
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
@@ -196,6 +204,10 @@ class Service(ABC, Generic[D]):
     def budgets(self, path: str) -> Sequence[Budget]:
         """The request budgets a path draws on."""
 
+    def budgets_of(self, request: ApiRequest) -> Sequence[Budget]:
+        """The budgets of a request: those of its path, unless writes have their own."""
+        return self.budgets(request.path)
+
     @abstractmethod
     def limit_headers(self, usages: Sequence[Usage]) -> dict[str, str]:
         """What every answer tells about the budgets."""
@@ -248,6 +260,11 @@ class Service(ABC, Generic[D]):
 
     def check_scopes(self, call: Call[D]) -> None:
         """Raises when the token's scopes do not cover the call."""
+
+    def running_key(self, request: ApiRequest) -> str | None:
+        """The key of which the service works on one request at a time."""
+        del request
+        return None
 
     def headers(self, request: ApiRequest, account: str | None) -> dict[str, str]:
         """Headers on every answer."""

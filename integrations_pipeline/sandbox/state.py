@@ -47,6 +47,7 @@ class SandboxState:
                 changed = self._changed.get(f"{service}/{account}", {})
                 generate = self.services[service].dataset
                 self._datasets[key] = generate(account, self.config.records, changed)
+            self._datasets[key].settle(self.clock())
             return self._datasets[key]
 
     def has_dataset(self, service: str, account: str) -> bool:

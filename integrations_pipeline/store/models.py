@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from integrations_pipeline.store.tables import (
@@ -80,6 +81,8 @@ class Integration(TenantRow, Base):
     """What it was connected for; empty: everything that the service has."""
     direction: Mapped[str] = mapped_column(server_default=text("'pull'"))
     settings: Mapped[dict[str, Any]] = object_column()
+    policy: Mapped[dict[str, Any]] = object_column()
+    """How its syncs behave: see `SyncPolicy`."""
     facts: Mapped[dict[str, Any]] = object_column()
     """What the service told about the account: its id, its name, where its API is."""
     client_id: Mapped[str | None]
@@ -166,7 +169,7 @@ class IntegrationWebhook(TenantRow, Base):
 
 
 class IntegrationFieldMapping(TenantRow, Base):
-    """How one field of a service reaches one column of `custom`."""
+    """How one field of a service reaches one key of `custom`, or one of a row the service."""
 
     __tablename__ = "integration_field_mapping"
     __table_args__ = of_tenant(of_row("integration", "integration_id"))
@@ -176,8 +179,35 @@ class IntegrationFieldMapping(TenantRow, Base):
     direction: Mapped[str]
     source: Mapped[str]
     target: Mapped[str]
-    transforms: Mapped[dict[str, Any]] = object_column()
+    transforms: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    """Steps, in order; see `sync.mapping.steps`."""
     created_at: Mapped[datetime] = now_column()
+    updated_at: Mapped[datetime] = now_column()
+
+
+class MappingState(Base):
+    """What `custom` of a resource's rows was made by."""
+
+    __tablename__ = "mapping_state"
+    __table_args__ = of_tenant(of_row("integration", "integration_id"))
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    integration_id: Mapped[UUID] = mapped_column(primary_key=True)
+    resource: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str]
+    """Of the mappings; empty where there are none."""
+    fields: Mapped[list[str]] = list_column()
+    """What every whole read since then has asked of the service for the mappings' sake."""
+    updated_at: Mapped[datetime] = now_column()
+
+
+class MappingSecret(TenantRow, Base):
+    """The key under which a tenant's mappings hash, sealed; its id is the tenant's."""
+
+    __tablename__ = "mapping_secret"
+    __table_args__ = of_tenant()
+
+    secret: Mapped[bytes]
 
 
 class DataKey(Base):
@@ -199,3 +229,17 @@ class WarehouseTable(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     columns: Mapped[dict[str, Any]]
+
+
+class QuotaAccount(Base):
+    """What an account or an app allows at the moment, shared by all that call it.
+
+    It belongs to no tenant: the key is a digest, and so are the users in the state.
+    """
+
+    __tablename__ = "quota_account"
+    __table_args__ = {"schema": SCHEMA}
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[dict[str, Any]] = object_column()
+    updated_at: Mapped[datetime] = now_column()

@@ -19,6 +19,7 @@ from integrations_pipeline.store.crypto import Keyring, MasterKey
 from integrations_pipeline.store.database import Store, normal_url
 from integrations_pipeline.store.datakeys import add_key, has_keys, new_key, open_keyring, read_keys
 from integrations_pipeline.store.masterkey import master_key
+from integrations_pipeline.store.outbound import make_outbound, missing_outbound
 from integrations_pipeline.store.warehouse import ROLE, make_table, outdated_tables
 
 MIGRATION_LOCK = 7_423_001
@@ -91,6 +92,8 @@ def _prepare(connection: Connection, connectors: list[Connector], master: Master
         command.upgrade(_alembic(connection), "head")
         for connector, resource in outdated_tables(connection, connectors):
             make_table(connection, connector, resource)
+        for connector, resource in missing_outbound(connection, connectors):
+            make_outbound(connection, connector, resource)
         if first is not None:
             add_key(connection, *first)
         return open_keyring(connection, master)
@@ -108,7 +111,8 @@ def _is_current(connection: Connection, connectors: list[Connector]) -> bool:
         return False
     version = connection.scalar(text("SELECT version_num FROM integrations.alembic_version"))
     head = ScriptDirectory.from_config(_alembic(connection)).get_current_head()
-    return version == head and not outdated_tables(connection, connectors)
+    missing = outdated_tables(connection, connectors) or missing_outbound(connection, connectors)
+    return version == head and not missing
 
 
 def _make_role(connection: Connection) -> None:

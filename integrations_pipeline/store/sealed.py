@@ -22,6 +22,7 @@ from sqlalchemy import (
 from integrations_pipeline.store.models import (
     Integration,
     IntegrationWebhook,
+    MappingSecret,
     OAuthState,
     OAuthToken,
 )
@@ -61,6 +62,7 @@ SEALED = (
     Sealed(Integration, ("client_secret",), integration_id="id"),
     Sealed(OAuthState, ("code_verifier",)),
     Sealed(IntegrationWebhook, ("secret",)),
+    Sealed(MappingSecret, ("secret",), integration_id="id"),  # the whole tenant's
 )
 """Every sealed column there is; the place of a value is named `table.column`."""
 

@@ -4,12 +4,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import DateTime, LargeBinary, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from integrations_pipeline.store.tables import (
     Base,
     TenantRow,
+    list_column,
     now_column,
     object_column,
     of_row,
@@ -33,7 +35,7 @@ class IntegrationSyncJob(TenantRow, Base):
     """The scheduled time this job stands for; unique per integration."""
     resources: Mapped[list[str]]
     configuration: Mapped[dict[str, Any]] = object_column()
-    """`{"fields": [...], "filters": {...}, "ids": [...]}`"""
+    """What a `SyncRequest` asks beside its columns here: fields, filters, ids, range …"""
     status: Mapped[str] = mapped_column(server_default=text("'PENDING'"))
     error: Mapped[str | None]
     run_id: Mapped[str | None]
@@ -45,6 +47,12 @@ class IntegrationSyncJob(TenantRow, Base):
     api_calls: Mapped[int] = zero_column()
     api_bytes: Mapped[int] = zero_column()
     waited_seconds: Mapped[float] = zero_column()
+    retries: Mapped[int] = zero_column()
+    not_before: Mapped[datetime | None]
+    """A job that waits for the service's limit is not launched before this time."""
+    parks: Mapped[int] = zero_column()
+    """How often it was put off so."""
+    cancel_asked_by: Mapped[str | None]
     created_at: Mapped[datetime] = now_column()
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -61,13 +69,24 @@ class ResourceSync(Base):
     resource: Mapped[str] = mapped_column(primary_key=True)
     status: Mapped[str] = mapped_column(server_default=text("'PENDING'"))
     mode: Mapped[str | None]
-    """`full`, `incremental` or `selective`, once decided."""
+    """`full`, `incremental`, `selective` or `backfill`, once decided."""
     processed: Mapped[int] = zero_column()
     created: Mapped[int] = zero_column()
     updated: Mapped[int] = zero_column()
     deleted: Mapped[int] = zero_column()
     unchanged: Mapped[int] = zero_column()
+    rejected: Mapped[int] = zero_column()
+    """Records that were set aside; see `DeadLetter`."""
+    warnings: Mapped[int] = zero_column()
+    schema_changes: Mapped[list[str]] = list_column()
+    """What the records' fields showed to be new, other or gone, in words."""
     pages: Mapped[int] = zero_column()
+    commits: Mapped[int] = zero_column()
+    """How often it counted: so a commit is known whose answer was lost."""
+    api_calls: Mapped[int] = zero_column()
+    api_bytes: Mapped[int] = zero_column()
+    waited_seconds: Mapped[float] = zero_column()
+    retries: Mapped[int] = zero_column()
     error: Mapped[str | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -108,14 +127,63 @@ class Checkpoint(Base):
     updated_at: Mapped[datetime] = now_column()
 
 
-class SeenRecord(Base):
-    """Ids met by a full read under way: what is not among them at its end was deleted."""
+class StagedBatch(Base):
+    """Records that a full read has met; they show when all of them are merged at once.
 
-    __tablename__ = "seen_record"
+    `seen` are the ids of all records of the batch; the arrays beside it hold those that are new
+    or changed, one place for each record.
+    """
+
+    __tablename__ = "staged_batch"
     __table_args__ = of_tenant(of_row("integration", "integration_id"))
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     integration_id: Mapped[UUID] = mapped_column(primary_key=True)
     resource: Mapped[str] = mapped_column(primary_key=True)
     scope: Mapped[str] = mapped_column(primary_key=True, server_default=text("''"))
-    record_id: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    seen: Mapped[list[str]]
+    gone: Mapped[list[str]]
+    ids: Mapped[list[str]]
+    raws: Mapped[list[Any]] = mapped_column(ARRAY(JSONB))
+    hashes: Mapped[list[bytes]] = mapped_column(ARRAY(LargeBinary))
+    versions: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)))
+    customs: Mapped[list[Any]] = mapped_column(ARRAY(JSONB))
+
+
+class SeenField(Base):
+    """A field that an integration's records were seen with; never its values."""
+
+    __tablename__ = "seen_field"
+    __table_args__ = of_tenant(of_row("integration", "integration_id"))
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    integration_id: Mapped[UUID] = mapped_column(primary_key=True)
+    resource: Mapped[str] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    """Dotted; empty for the record itself, once a full read has told what is usual."""
+    types: Mapped[list[str]]
+    """`text`, `number`, `boolean`, `object`, `list`, `map` (an object whose keys are data)."""
+    first_seen: Mapped[datetime] = now_column()
+    last_seen: Mapped[datetime] = now_column()
+    gone_at: Mapped[datetime | None]
+
+
+class DeadLetter(TenantRow, Base):
+    """A record that could not be loaded or sent; the same one that fails again is one letter."""
+
+    __tablename__ = "dead_letter"
+    __table_args__ = of_tenant(of_row("integration", "integration_id"))
+
+    integration_id: Mapped[UUID]
+    resource: Mapped[str]
+    direction: Mapped[str]
+    job_id: Mapped[UUID | None]
+    record_id: Mapped[str | None]
+    reason: Mapped[str]
+    payload: Mapped[bytes]
+    digest: Mapped[bytes]
+    times: Mapped[int] = mapped_column(server_default=text("1"))
+    created_at: Mapped[datetime] = now_column()
+    last_at: Mapped[datetime] = now_column()
+    resolved_at: Mapped[datetime | None]

@@ -96,7 +96,7 @@ def make_table(connection: Connection, connector: Connector, resource: Resource)
     connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {connector.name}")
     connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {connector.name} TO {ROLE}")
     connection.exec_driver_sql(f"CREATE TABLE IF NOT EXISTS {name} ({BASE_COLUMNS})")
-    _wall(connection, name)
+    wall(connection, name)
     _add_columns(connection, name, resource)
     connection.execute(
         text(
@@ -108,7 +108,7 @@ def make_table(connection: Connection, connector: Connector, resource: Resource)
     )
 
 
-def _wall(connection: Connection, name: str) -> None:
+def wall(connection: Connection, name: str) -> None:
     """Only the tenant's own transactions see the rows: not even system work does."""
     for statement in (
         f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY",

@@ -1,7 +1,7 @@
 """What reading hands to loading: batches of changes, and what is true once they are loaded."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -10,9 +10,10 @@ from typing import Any
 from integrations_pipeline.connectors.base import FilterTerm
 from integrations_pipeline.connectors.paging import dig
 from integrations_pipeline.errors import AnswerError
-from integrations_pipeline.sync.records import Change
+from integrations_pipeline.sync.records import Change, Mapper, Watch
 
 GROUP_ROWS = 5000
+GROUP_BYTES = 8 * 1024 * 1024
 GROUP_SECONDS = 1.0
 """A slow service must not keep what it has sent uncommitted for long."""
 
@@ -22,13 +23,15 @@ class Wanted:
     """What a job wants of one resource."""
 
     mode: str
-    """`full`, `incremental` or `selective`."""
+    """`full`, `incremental`, `selective` or `backfill`."""
     fields: tuple[str, ...] = ()
     """Names as the service knows them, where it narrows fields itself."""
     terms: tuple[FilterTerm, ...] = ()
     ids: tuple[str, ...] = ()
     linked: bool = True
     """Whether associations are wanted."""
+    watch: Watch | None = None
+    mapper: Mapper | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,42 +45,64 @@ class Batch:
     begins: bool | None = None
     """True: a full read begins here; False: one that stopped goes on."""
     complete: bool = False
-    """The end of a full read: what it did not meet is gone."""
+    """The end of a full read."""
+    whole: bool = False
+    """At that end: what it did not meet is gone."""
+
+
+class _Group:
+    """Batches on their way to become one."""
+
+    def __init__(self) -> None:
+        self._batches: list[Batch] = []
+        self._rows = self._bytes = 0
+        self._due = 0.0
+
+    def add(self, batch: Batch) -> bool:
+        """Take one more; whether it is time to load them."""
+        if not self._batches:
+            self._due = time.monotonic() + GROUP_SECONDS
+        self._batches.append(batch)
+        self._rows += len(batch.changes)
+        self._bytes += sum(len(change.raw or b"") for change in batch.changes)
+        full = self._rows >= GROUP_ROWS or self._bytes >= GROUP_BYTES
+        return full or time.monotonic() >= self._due
+
+    def taken(self) -> Iterator[Batch]:
+        """All of them as one batch, if there are any."""
+        batches, self._batches = self._batches, []
+        self._rows = self._bytes = 0
+        if batches:
+            last = batches[-1]
+            # the end of a full read has no place to go on from: until it shows, the one before is
+            placed = batches[-2] if last.complete and len(batches) > 1 else last
+            yield Batch(
+                changes=[change for batch in batches for change in batch.changes],
+                pages=sum(batch.pages for batch in batches),
+                cursor=next((b.cursor for b in reversed(batches) if b.cursor), None),
+                progress=placed.progress,
+                complete=last.complete,
+                whole=last.whole,
+            )
 
 
 def grouped(batches: Iterator[Batch]) -> Iterator[Batch]:
     """The same batches in fewer, larger ones; what was read before a fault is still delivered."""
-    group: Batch | None = None
-    due = 0.0
+    group = _Group()
     try:
         for batch in batches:
-            if group is None:
-                due = time.monotonic() + GROUP_SECONDS
-            group = batch if group is None else _joined(group, batch)
-            full = len(group.changes) >= GROUP_ROWS or time.monotonic() >= due
-            if full or batch.begins is not None:
-                ready, group = group, None
-                yield ready
+            if batch.begins is not None:
+                yield from group.taken()
+                yield batch
+            elif group.add(batch):
+                yield from group.taken()
     except Exception:
-        if group is not None:
-            yield group
+        yield from group.taken()
         raise
-    if group is not None:
-        yield group
+    yield from group.taken()
 
 
-def _joined(first: Batch, second: Batch) -> Batch:
-    return Batch(
-        changes=first.changes + second.changes,
-        pages=first.pages + second.pages,
-        cursor=second.cursor or first.cursor,
-        progress=second.progress,
-        begins=second.begins,
-        complete=second.complete,
-    )
-
-
-def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+def ahead(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
     """The same batches, each fetched while the one before is loaded."""
     pool = ThreadPoolExecutor(1)
     try:

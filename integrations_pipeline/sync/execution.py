@@ -1,30 +1,27 @@
 """Executing a sync job: resources side by side, each failing alone, under one lease."""
 
-import hashlib
 import time
 import traceback
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import orjson
-from sqlalchemy import func, update
+from sqlalchemy import func
+from sqlalchemy.exc import DBAPIError
 
-from integrations_pipeline.connectors.base import Resource
 from integrations_pipeline.errors import ConnectAgainError, FenceLostError, IntegrationsError
 from integrations_pipeline.oauth.accounts import IntegrationRef
 from integrations_pipeline.oauth.clients import service_client
 from integrations_pipeline.oauth.granted import require_scopes
 from integrations_pipeline.oauth.vault import mark_broken
 from integrations_pipeline.store import Store
-from integrations_pipeline.store.states import JobStatus, SyncType
-from integrations_pipeline.store.sync_models import Checkpoint, ResourceSync
-from integrations_pipeline.sync.batches import Batch, Wanted, ahead, grouped
-from integrations_pipeline.sync.fields import service_fields, wants_associations
-from integrations_pipeline.sync.filters import parse_filters
+from integrations_pipeline.store.patience import is_outage, patiently
+from integrations_pipeline.store.states import Direction, JobStatus
+from integrations_pipeline.sync.cancelling import cancellation_of
+from integrations_pipeline.sync.counts import Counts
 from integrations_pipeline.sync.jobs import log_sync
 from integrations_pipeline.sync.leases import (
     Claim,
@@ -32,12 +29,15 @@ from integrations_pipeline.sync.leases import (
     finish_sync_job,
     kept_alive,
 )
-from integrations_pipeline.sync.loading import Counts, Loader, Target
-from integrations_pipeline.sync.reading import ResourceReading
-from integrations_pipeline.transport.client import ServiceClient, Usage
+from integrations_pipeline.sync.parking import park, wait_of
+from integrations_pipeline.sync.parts import Part, Progress
+from integrations_pipeline.sync.pulling import pull
+from integrations_pipeline.sync.pushing import push
+from integrations_pipeline.transport.client import ServiceClient
+from integrations_pipeline.transport.usage import Usage
 
-Progress = Callable[[str, Counts], None]
-"""Takes a resource's name and its counts so far."""
+OUTAGES = 20
+"""How often a part goes on after the database was away; each time, it waits for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,12 @@ class ResourceResult:
     counts: Counts = field(default_factory=Counts)
     seconds: float = 0.0
     error: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    warnings: int = 0
+    schema_changes: tuple[str, ...] = ()
+    """Fields that are new, other or gone, in words."""
+    wait: float | None = None
+    """Seconds that the service asks us to wait, where it is too long for this run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +68,13 @@ class JobResult:
     resources: tuple[ResourceResult, ...]
     usage: Usage
     seconds: float
+    reason: str | None = None
+    """Why the job as a whole did not come to its end: cancelled, or parked (then PENDING)."""
 
     @property
     def error(self) -> str | None:
-        """The reasons of failed resources, or None."""
-        return "; ".join(dict.fromkeys(r.error for r in self.resources if r.error)) or None
+        """The reason of the whole, else those of the failed resources, or None."""
+        return self.reason or _joined(self.resources)
 
 
 def execute_sync_job(
@@ -79,37 +87,76 @@ def execute_sync_job(
 ) -> JobResult:
     """Claim a PENDING job and carry it out; a resource that fails does not hinder the others.
 
+    A job that somebody cancels meanwhile comes back CANCELLED; one whose service asks for a long
+    wait comes back PENDING, to be launched again when that is over.
+
     Raises:
         ConflictError: the job, or another one of the integration, is somebody else's.
         FenceLostError: the job was taken away; what was committed stays.
     """
     claim = claim_sync_job(store, ref, job_id, run_id)
     began = time.monotonic()
+    usage = Usage()
     try:
-        client = service_client(store, ref)
-    except IntegrationsError as error:
-        finish_sync_job(store, claim, JobStatus.FAILED, Usage(), f"{ref.key}: {_reason(error)}")
-        raise
-    try:
-        with kept_alive(store, claim, client):
-            results = _Run(store, claim, client, on_progress).all()
+        client = patiently(lambda: service_client(store, ref))
+        usage = client.usage
+        with closing(client):
+            run = _Run(store, claim, client, on_progress)
+            with kept_alive(store, claim, client):
+                results = run.all()
+        results, status, told = _conclude(store, claim, usage, results)
+    except FenceLostError:
+        told = cancellation_of(store, ref, job_id)
+        if told is None:
+            raise
+        results, status = run.cut_short(), JobStatus.CANCELLED
     except BaseException as error:
         # an interrupt of the process is a cancellation; anything else unforeseen is a failure
         status = JobStatus.FAILED if isinstance(error, Exception) else JobStatus.CANCELLED
-        finish_sync_job(store, claim, status, client.usage, _reason(error))
+        finish_sync_job(store, claim, status, usage, f"{ref.key}: {_reason(error)}")
         raise
-    finally:
-        client.close()
-    failed = any(result.status is not JobStatus.COMPLETED for result in results)
-    result = JobResult(
+    return JobResult(
         job_id=job_id,
-        status=JobStatus.FAILED if failed else JobStatus.COMPLETED,
+        status=status,
         resources=results,
-        usage=client.usage,
+        usage=usage,
         seconds=time.monotonic() - began,
+        reason=told,
     )
-    finish_sync_job(store, claim, result.status, client.usage, result.error)
-    return result
+
+
+def _conclude(
+    store: Store, claim: Claim, usage: Usage, results: tuple[ResourceResult, ...]
+) -> tuple[tuple[ResourceResult, ...], JobStatus, str | None]:
+    """Park the job where the service asks for a long wait; else end it.
+
+    Raises:
+        FenceLostError: it was cancelled or taken away at the last moment.
+    """
+    waits = [result.wait for result in results if result.wait is not None]
+    why = _joined(results)
+    if waits and why:
+        until = park(store, claim, usage, seconds=max(waits), reason=why)
+        if until is not None:
+            told = f"The service asks to wait until {until:%Y-%m-%d %H:%M} UTC; the sync goes on "
+            told += f"then by itself. {why}"
+            log_sync(store, claim.ref, claim.job_id, "WARNING", told)
+            return results, JobStatus.PENDING, told
+        results = tuple(_given_up(result) for result in results)
+    ok = all(result.status is JobStatus.COMPLETED for result in results)
+    status = JobStatus.COMPLETED if ok else JobStatus.FAILED
+    if not finish_sync_job(store, claim, status, usage, why):
+        raise FenceLostError(f"{claim.ref.key}: the sync job was ended or taken over.")
+    return results, status, None
+
+
+def _joined(results: tuple[ResourceResult, ...]) -> str | None:
+    """The reasons of failed resources, each once."""
+    return "; ".join(dict.fromkeys(r.error for r in results if r.error)) or None
+
+
+def _given_up(result: ResourceResult) -> ResourceResult:
+    return result if result.wait is None else replace(result, status=JobStatus.FAILED)
 
 
 class _Run:
@@ -121,159 +168,102 @@ class _Run:
         self._store = store
         self._claim = claim
         self._ref = claim.ref
-        self._request = claim.request
         self._client = client
         self._on_progress = on_progress or _no_progress
-        self._scope = _scope(claim)
+        self._parts = [self._part(name) for name in claim.request.resources]
 
     def all(self) -> tuple[ResourceResult, ...]:
-        names = self._request.resources
+        """Carry all of them out.
+
+        Raises:
+            FenceLostError: the job was cancelled or taken away.
+        """
         try:
-            self._client.authorize()
+            patiently(self._client.authorize)
         except IntegrationsError as error:
             reason = f"{self._ref.key}: {_reason(error)}"
-            return tuple(
-                self._ended(name, None, Counts(), time.monotonic(), reason) for name in names
-            )
+            return tuple(_ended(part, time.monotonic(), reason) for part in self._parts)
         with ThreadPoolExecutor(self._store.settings.resource_workers) as pool:
             try:
-                return tuple(pool.map(self._one, names))
+                return tuple(pool.map(self._one, self._parts))
             except BaseException:
-                self._client.stop.set()  # an interrupt must not wait for the other resources
+                self._client.abort()  # an interrupt must not wait for what is still being asked
                 raise
 
-    def _one(self, name: str) -> ResourceResult:
+    def cut_short(self) -> tuple[ResourceResult, ...]:
+        """What the parts of a cancelled job had committed."""
+        return tuple(_result(part, JobStatus.CANCELLED) for part in self._parts)
+
+    def _part(self, name: str) -> Part:
         resource = next(r for r in self._ref.connector.resources if r.name == name)
-        began, counts = time.monotonic(), Counts()
-        mode = None
+        return Part(self._store, self._claim, resource, self._client, self._on_progress)
+
+    def _one(self, part: Part) -> ResourceResult:
+        began = time.monotonic()
         try:
-            cursor, progress = self._checkpoint(name)
-            mode = _mode(self._request.sync_type, cursor)
-            self._note_started(name, mode)
-            require_scopes(self._store, self._ref, name, self._request.direction)
-            loader = self._loader(resource, mode)
-            for batch in ahead(grouped(self._batches(resource, mode, cursor, progress))):
-                counts += loader.load(batch)
-                self._on_progress(name, counts)
+            self._work(part)
         except FenceLostError:
-            self._client.stop.set()
+            self._client.abort()
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other resources go on
-            reason = f"{self._ref.key} {name}: {_reason(error)}"
+        except Exception as error:
+            if self._client.stop.is_set():  # whatever it is, it comes from being stopped
+                raise FenceLostError(f"{self._ref.key}: the sync was stopped.") from error
+            reason = f"{self._ref.key} {part.resource.name}: {_reason(error)}"
             if isinstance(error, ConnectAgainError):
-                mark_broken(self._store, self._ref, reason, used=self._client.token_used)
-            return self._ended(name, mode, counts, began, reason)
-        return self._ended(name, mode, counts, began, None)
+                mark_broken(self._store, self._ref, reason, used=part.client.token_used)
+            wait = wait_of(self._store, error)
+            return _ended(part, began, reason) if wait is None else _waits(part, reason, wait)
+        return _ended(part, began, None)
 
-    def _batches(
-        self, resource: Resource, mode: str, cursor: Any, progress: Any
-    ) -> Iterator[Batch]:
-        terms = parse_filters(resource, self._request.filters)
-        fields = service_fields(resource, self._client, self._request.fields, terms)
-        wanted = Wanted(
-            mode=mode,
-            fields=fields,
-            terms=terms,
-            ids=tuple(self._request.ids),
-            linked=wants_associations(resource, self._request.fields),
-        )
-        reading = ResourceReading(
-            self._client,
-            resource,
-            wanted,
-            cursor=cursor,
-            progress=progress,
-            note=lambda level, message: self._log(level, message, resource.name),
-            max_pages=self._store.settings.max_pages,
-        )
-        return reading.batches()
+    def _work(self, part: Part) -> None:
+        """Pull and push; where the database was away, again from what was committed last."""
+        for left in reversed(range(OUTAGES)):
+            try:
+                self._work_once(part)
+            except DBAPIError as error:
+                if not left or not is_outage(error):
+                    raise
+            else:
+                return
+            # this line waits until the database is back
+            part.note("WARNING", "The database was away; going on from the last commit.")
 
-    def _loader(self, resource: Resource, mode: str) -> Loader:
-        target = Target(
-            tenant_id=self._ref.tenant_id,
-            integration_id=self._ref.id,
-            job_id=self._claim.job_id,
-            fence=self._claim.fence,
-            scope=self._scope,
-            moves_checkpoint=mode != "selective",
-            narrowed=bool(self._request.fields),
-        )
-        return Loader(self._store, self._ref.connector, resource, target)
-
-    def _checkpoint(self, name: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-        key = (self._ref.tenant_id, self._ref.id, name, self._scope)
-        with self._store.tenant(self._ref.tenant_id) as session:
-            row = session.get(Checkpoint, key)
-        return (row.cursor, row.progress) if row else (None, None)
-
-    def _note_started(self, name: str, mode: str) -> None:
-        self._set(name, status=JobStatus.RUNNING, mode=mode, started_at=func.now())
-        self._log("INFO", f"Reading {mode}.", name)
-
-    def _ended(
-        self, name: str, mode: str | None, counts: Counts, began: float, error: str | None
-    ) -> ResourceResult:
-        status = JobStatus.FAILED if error else JobStatus.COMPLETED
-        seconds = time.monotonic() - began
-        self._set(name, status=status, error=error, finished_at=func.now())
-        if error:
-            self._log("ERROR", error, name)
-        else:
-            self._log("INFO", f"Done in {seconds:.1f} s.", name, _told(counts))
-        return ResourceResult(
-            name=name, status=status, mode=mode, counts=counts, seconds=seconds, error=error
-        )
-
-    def _set(self, name: str, **values: Any) -> None:
-        with self._store.tenant(self._ref.tenant_id) as session:
-            session.execute(
-                update(ResourceSync)
-                .where(
-                    ResourceSync.tenant_id == self._ref.tenant_id,
-                    ResourceSync.job_id == self._claim.job_id,
-                    ResourceSync.resource == name,
-                )
-                .values(**values)
-            )
-
-    def _log(
-        self, level: str, message: str, name: str, details: dict[str, Any] | None = None
-    ) -> None:
-        log_sync(
-            self._store,
-            self._ref,
-            self._claim.job_id,
-            level,
-            message,
-            resource=name,
-            details=details,
-        )
+    def _work_once(self, part: Part) -> None:
+        direction = part.request.direction
+        require_scopes(self._store, self._ref, part.resource.name, direction)
+        if direction != Direction.PUSH:
+            pull(part)
+        if direction != Direction.PULL:
+            push(part)
 
 
-def _mode(sync_type: str, cursor: dict[str, Any] | None) -> str:
-    if sync_type == SyncType.SELECTIVE:
-        return "selective"
-    return "full" if sync_type == SyncType.FULL_SYNC or cursor is None else "incremental"
+def _ended(part: Part, began: float, error: str | None) -> ResourceResult:
+    status = JobStatus.FAILED if error else JobStatus.COMPLETED
+    seconds = time.monotonic() - began
+    part.set(status=status, error=error, finished_at=func.now(), **part.used())
+    if error:
+        part.note("ERROR", error)
+    else:
+        part.note("INFO", f"Done in {seconds:.1f} s.", part.counts.told())
+    return _result(part, status, seconds=seconds, error=error)
 
 
-def _scope(claim: Claim) -> str:
-    """Reads that leave something out keep checkpoints of their own."""
-    if not claim.request.fields and not claim.request.filters:
-        return ""
-    asked = orjson.dumps(
-        [sorted(claim.request.fields), claim.request.filters], option=orjson.OPT_SORT_KEYS
+def _waits(part: Part, reason: str, wait: float) -> ResourceResult:
+    part.set(status=JobStatus.PENDING, error=reason, **part.used())
+    return _result(part, JobStatus.PENDING, error=reason, wait=wait)
+
+
+def _result(part: Part, status: JobStatus, **more: Any) -> ResourceResult:
+    return ResourceResult(
+        name=part.resource.name,
+        status=status,
+        mode=part.mode,
+        counts=part.counts,
+        usage=part.client.usage,
+        warnings=part.warnings,
+        schema_changes=tuple(part.schema_changes),
+        **more,
     )
-    return hashlib.sha256(asked).hexdigest()[:16]
-
-
-def _told(counts: Counts) -> dict[str, int]:
-    return {
-        "processed": counts.processed,
-        "created": counts.created,
-        "updated": counts.updated,
-        "deleted": counts.deleted,
-        "unchanged": counts.unchanged,
-    }
 
 
 def _reason(error: BaseException) -> str:
@@ -287,5 +277,5 @@ def _reason(error: BaseException) -> str:
     return f"Stopped by {type(error).__name__}."
 
 
-def _no_progress(_name: str, _counts: Counts) -> None:
+def _no_progress(_part: Part) -> None:
     """Nobody watches."""

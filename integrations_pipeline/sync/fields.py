@@ -1,5 +1,6 @@
 """Which fields to ask a service for."""
 
+import re
 from collections.abc import Sequence
 
 from integrations_pipeline.connectors.base import FilterTerm, Resource
@@ -14,8 +15,11 @@ def service_fields(
     client: ServiceClient,
     asked: Sequence[str],
     terms: tuple[FilterTerm, ...],
+    mapped: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """The fields of a resource by the names that its reader needs; empty means all.
+
+    `mapped` are paths that field mappings read.
 
     Raises:
         RequestError: a field is neither a column nor known to the service.
@@ -29,7 +33,14 @@ def service_fields(
         check_fields(resource, asked, known=known)
     if not resource.fields_param:
         return tuple(asked)
-    return _under(resource, asked, terms)
+    return tuple(dict.fromkeys((*_under(resource, asked, terms), *names_under(resource, mapped))))
+
+
+def names_under(resource: Resource, sources: Sequence[str]) -> list[str]:
+    """The fields that these paths lead to, where the service narrows fields by name."""
+    prefix = resource.fields_under + "."
+    paths = [path for source in sources for path in source.split("|") if path.startswith(prefix)]
+    return [re.split(r"[.\[]", path.removeprefix(prefix))[0] for path in paths]
 
 
 def wants_associations(resource: Resource, asked: Sequence[str]) -> bool:

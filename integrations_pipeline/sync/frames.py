@@ -1,5 +1,8 @@
 """Records as pandas DataFrames. Imported only where they are wanted: pandas is heavy."""
 
+from typing import Any
+
+import orjson
 import pandas as pd
 from sqlalchemy import text
 
@@ -23,3 +26,13 @@ def records_frame(store: Store, ref: IntegrationRef, resource: Resource) -> pd.D
     with store.engine.begin() as connection:
         set_tenant(connection, ref.tenant_id)
         return pd.read_sql(text(sql), connection, params=values, index_col="id")
+
+
+def rows_of_frame(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """A DataFrame's rows as JSON has them: missing values are null, times are ISO 8601.
+
+    An index with a name is a column like the others.
+    """
+    whole = frame.reset_index() if frame.index.name else frame
+    rows: list[dict[str, Any]] = orjson.loads(whole.to_json(orient="records", date_format="iso"))
+    return rows

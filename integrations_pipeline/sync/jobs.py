@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,6 +14,7 @@ from integrations_pipeline.connectors.base import Resource
 from integrations_pipeline.errors import RequestError
 from integrations_pipeline.oauth.accounts import IntegrationRef
 from integrations_pipeline.store import Store
+from integrations_pipeline.store.patience import patiently
 from integrations_pipeline.store.states import Direction, SyncType
 from integrations_pipeline.store.sync_models import (
     IntegrationSyncJob,
@@ -21,9 +22,9 @@ from integrations_pipeline.store.sync_models import (
     ResourceSync,
 )
 from integrations_pipeline.sync.filters import parse_filters
+from integrations_pipeline.sync.spans import check_span, has_span, spanned
 
 log = structlog.get_logger("integrations_pipeline.sync")
-COUNTERS = ("processed", "created", "updated", "deleted", "unchanged", "pages")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,24 +40,52 @@ class SyncRequest:
     trigger: str = "manual"
     requested_by: str | None = None
     slot: datetime | None = None
+    since: date | None = None
+    """A backfill reads the records of a range of days only: from this one …"""
+    until: date | None = None
+    """… up to the day before this one."""
+    accept_deletions: bool = False
+    """Whether a full read may delete more than the integration's rules allow."""
+    replay: bool = False
+    """Load the records that were set aside once more, without asking the service."""
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """What has no column of its own in a job's row."""
+        return {
+            "fields": list(self.fields),
+            "filters": dict(self.filters),
+            "ids": list(self.ids),
+            "since": self.since.isoformat() if self.since else None,
+            "until": self.until.isoformat() if self.until else None,
+            "accept_deletions": self.accept_deletions,
+            "replay": self.replay,
+        }
 
 
 def check_request(ref: IntegrationRef, request: SyncRequest) -> tuple[str, ...]:
     """The resources that a request means, in the declared order.
 
     Raises:
-        RequestError: unknown sync type, direction, resource, field or filter.
+        RequestError: unknown sync type, direction, resource, field or filter; a range of days
+            that makes no sense.
     """
     if request.sync_type not in SyncType.__members__:
         raise RequestError(
             f"{ref.key}: unknown sync type {request.sync_type!r}.",
             action=f"Known: {', '.join(SyncType)}.",
         )
-    if request.direction != Direction.PULL:
-        raise RequestError(f"{ref.key}: direction {request.direction!r} is not known; use pull.")
+    if request.direction not in set(Direction):
+        known = ", ".join(Direction)
+        raise RequestError(f"{ref.key}: direction {request.direction!r} is not one of {known}.")
     if request.ids and request.sync_type != SyncType.SELECTIVE:
         raise RequestError(f"{ref.key}: ids are for a SELECTIVE sync; this is {request.sync_type}.")
     names = _known_resources(ref, request.resources)
+    if has_span(request):
+        check_span(ref.key, request)
+        names = spanned(ref.connector, names, request.resources)
+    if request.direction != Direction.PULL:
+        names = _writable(ref, request, names)
     for name in names:
         _check_resource(ref, name, request)
     return names
@@ -80,11 +109,7 @@ def create_sync_job(store: Store, ref: IntegrationRef, request: SyncRequest) -> 
         "requested_by": request.requested_by,
         "slot": request.slot,
         "resources": list(resources),
-        "configuration": {
-            "fields": list(request.fields),
-            "filters": dict(request.filters),
-            "ids": list(request.ids),
-        },
+        "configuration": request.configuration,
     }
     with store.tenant(ref.tenant_id) as session:
         made = session.execute(
@@ -119,75 +144,33 @@ def log_sync(
     details: Mapping[str, Any] | None = None,
 ) -> None:
     """Add a line to the job's story, and to the process's log."""
-    with store.tenant(ref.tenant_id) as session:
-        session.add(
-            IntegrationSyncLog(
-                tenant_id=ref.tenant_id,
-                job_id=job_id,
-                level=level,
-                resource=resource,
-                message=message,
-                details=dict(details or {}),
-            )
-        )
+
+    def write() -> None:
+        line = IntegrationSyncLog(tenant_id=ref.tenant_id, job_id=job_id)
+        line.level, line.resource, line.message = level, resource, message
+        line.details = dict(details or {})
+        with store.tenant(ref.tenant_id) as session:
+            session.add(line)
+
+    patiently(write)
     emit = getattr(log, level.lower())
     emit(message, integration=ref.key, resource=resource, job=str(job_id), **(details or {}))
 
 
-def get_sync_job_history(
-    store: Store, ref: IntegrationRef, *, limit: int = 50, before: datetime | None = None
-) -> list[dict[str, Any]]:
-    """The integration's jobs, newest first, each with the counts of its resources."""
-    jobs = (
-        select(IntegrationSyncJob)
-        .where(
-            IntegrationSyncJob.tenant_id == ref.tenant_id,
-            IntegrationSyncJob.integration_id == ref.id,
-        )
-        .order_by(IntegrationSyncJob.created_at.desc())
-        .limit(limit)
-    )
-    if before is not None:
-        jobs = jobs.where(IntegrationSyncJob.created_at < before)
-    with store.tenant(ref.tenant_id) as session:
-        found = list(session.scalars(jobs))
-        parts = session.scalars(
-            select(ResourceSync)
-            .where(
-                ResourceSync.tenant_id == ref.tenant_id,
-                ResourceSync.job_id.in_([job.id for job in found]),
-            )
-            .order_by(ResourceSync.resource)
-        ).all()
-    return [_told(job, [part for part in parts if part.job_id == job.id]) for job in found]
-
-
-def get_sync_logs(
-    store: Store, ref: IntegrationRef, job_id: UUID, *, after: int = 0, limit: int = 500
-) -> list[IntegrationSyncLog]:
-    """The job's story after a line's id, oldest first."""
-    lines = (
-        select(IntegrationSyncLog)
-        .where(
-            IntegrationSyncLog.tenant_id == ref.tenant_id,
-            IntegrationSyncLog.job_id == job_id,
-            IntegrationSyncLog.id > after,
-        )
-        .order_by(IntegrationSyncLog.id)
-        .limit(limit)
-    )
-    with store.tenant(ref.tenant_id) as session:
-        return list(session.scalars(lines))
-
-
 def request_of(job: IntegrationSyncJob) -> SyncRequest:
     """What a job was made from."""
+    told = job.configuration
+    since, until = told.get("since"), told.get("until")
     return SyncRequest(
         sync_type=job.sync_type,
         resources=tuple(job.resources),
-        fields=tuple(job.configuration.get("fields", ())),
-        filters=job.configuration.get("filters", {}),
-        ids=tuple(job.configuration.get("ids", ())),
+        fields=tuple(told.get("fields", ())),
+        filters=told.get("filters", {}),
+        ids=tuple(told.get("ids", ())),
+        since=date.fromisoformat(since) if since else None,
+        until=date.fromisoformat(until) if until else None,
+        accept_deletions=bool(told.get("accept_deletions")),
+        replay=bool(told.get("replay")),
         direction=job.direction,
         trigger=job.trigger,
         requested_by=job.requested_by,
@@ -213,6 +196,21 @@ def _known_resources(ref: IntegrationRef, names: Sequence[str]) -> tuple[str, ..
     return found
 
 
+def _writable(
+    ref: IntegrationRef, request: SyncRequest, names: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Those that can be written to, or an error where another one was named."""
+    can = tuple(one.name for one in ref.connector.resources if one.push is not None)
+    found = tuple(name for name in names if name in can)
+    wrong = [name for name in request.resources if name not in can]
+    if wrong or not found:
+        raise RequestError(
+            f"{ref.key}: {', '.join(wrong or names)} of {ref.connector.label} can't be written to.",
+            action=f"Possible: {', '.join(can)}." if can else "Sync it with direction pull.",
+        )
+    return found
+
+
 def _check_resource(ref: IntegrationRef, name: str, request: SyncRequest) -> None:
     resource = ref.connector.resource(name)
     if resource is None:
@@ -235,40 +233,6 @@ def check_fields(resource: Resource, fields: Sequence[str], *, known: Sequence[s
             f"{resource.name} has no field {', '.join(unknown)}.",
             action=f"Columns: {', '.join(columns)}.",
         )
-
-
-def _told(job: IntegrationSyncJob, parts: list[ResourceSync]) -> dict[str, Any]:
-    """A job as people and programs read it."""
-    resources = {part.resource: _part_told(part) for part in parts}
-    totals = {name: sum(part[name] for part in resources.values()) for name in COUNTERS}
-    seconds = None
-    if job.started_at and job.finished_at:
-        seconds = round((job.finished_at - job.started_at).total_seconds(), 3)
-    return {
-        "id": str(job.id),
-        "sync_type": job.sync_type,
-        "direction": job.direction,
-        "trigger": job.trigger,
-        "requested_by": job.requested_by,
-        "status": job.status,
-        "error": job.error,
-        "run_id": job.run_id,
-        "configuration": job.configuration,
-        **totals,
-        "resources": resources,
-        "api_calls": job.api_calls,
-        "api_bytes": job.api_bytes,
-        "waited_seconds": round(job.waited_seconds, 3),
-        "created_at": job.created_at,
-        "started_at": job.started_at,
-        "finished_at": job.finished_at,
-        "seconds": seconds,
-    }
-
-
-def _part_told(part: ResourceSync) -> dict[str, Any]:
-    told: dict[str, Any] = {name: getattr(part, name) for name in COUNTERS}
-    return {**told, "status": part.status, "mode": part.mode, "error": part.error}
 
 
 def find_sync_job(store: Store, ref: IntegrationRef, job_id: UUID) -> IntegrationSyncJob | None:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from integrations_pipeline.connectors.base import Lookup, Resource
 from integrations_pipeline.connectors.paging import dig
 from integrations_pipeline.errors import NotFoundError, RequestError
+from integrations_pipeline.sync.asking import field_params
 from integrations_pipeline.sync.batches import chunks
 from integrations_pipeline.sync.completing import Completer
 from integrations_pipeline.sync.records import Change, Reader
@@ -26,6 +27,7 @@ class Lookups:
         if resource.lookup is None:
             raise RequestError(f"{resource.name} can't be read by id.")
         self._client = client
+        self._resource = resource
         self._lookup: Lookup = resource.lookup
         self._reader = reader
         self._completer = completer
@@ -45,18 +47,20 @@ class Lookups:
     def _rows(self, ids: tuple[str, ...], fields: tuple[str, ...]) -> list[Any]:
         lookup = self._lookup
         if "{id}" in lookup.path:
-            return self._one(ids[0])
+            return self._one(ids[0], fields)
         if lookup.body is not None:
             page = self._client.post(lookup.path, lookup.body(ids, fields))
         else:
-            params = {**lookup.params, lookup.ids_param: ",".join(ids)}
+            narrowed = field_params(self._resource, fields)
+            params = {**lookup.params, **narrowed, lookup.ids_param: ",".join(ids)}
             page = self._client.get(lookup.path, params)
         return rows_of(page, lookup.records_at, lookup.path)
 
-    def _one(self, record_id: str) -> list[Any]:
+    def _one(self, record_id: str, fields: tuple[str, ...]) -> list[Any]:
         path = self._lookup.path.format(id=quote(record_id, safe=""))
         try:
-            page = self._client.get(path, self._lookup.params)
+            narrowed = field_params(self._resource, fields)
+            page = self._client.get(path, {**self._lookup.params, **narrowed})
         except NotFoundError:
             return []
         return [dig(page, self._lookup.records_at)]

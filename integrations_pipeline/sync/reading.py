@@ -11,16 +11,18 @@ from typing import Any
 
 from integrations_pipeline.connectors.base import (
     EventChanges,
-    FilterTerm,
     Listing,
     Resource,
     SearchChanges,
     SearchPage,
 )
 from integrations_pipeline.connectors.paging import LastIdPages
-from integrations_pipeline.errors import (
-    RequestError,
-    StaleCursorError,
+from integrations_pipeline.errors import StaleCursorError
+from integrations_pipeline.sync.asking import (
+    export_start,
+    field_params,
+    filter_params,
+    searchable,
 )
 from integrations_pipeline.sync.batches import (
     Batch,
@@ -34,11 +36,14 @@ from integrations_pipeline.sync.batches import (
 from integrations_pipeline.sync.completing import Completer
 from integrations_pipeline.sync.lookups import Lookups
 from integrations_pipeline.sync.records import Change, Reader
-from integrations_pipeline.sync.walking import Walked, search, walk
+from integrations_pipeline.sync.slicing import pages_of
+from integrations_pipeline.sync.walking import Walked, search
 from integrations_pipeline.transport.client import ServiceClient
 
 SKEW = timedelta(minutes=10)
 REMEMBERED_EVENTS = 1000
+HELD_BACK_SECONDS = 300
+"""An export does not begin later than so long ago: it refuses the last moments."""
 Note = Callable[[str, str], None]
 """Takes a level and a message for the job's log."""
 
@@ -56,6 +61,7 @@ class ResourceReading:
         progress: dict[str, Any] | None,
         note: Note,
         max_pages: int,
+        workers: int = 1,
     ) -> None:
         self._client = client
         self._resource = resource
@@ -64,7 +70,10 @@ class ResourceReading:
         self._progress = progress if resource.resumable else None
         self._note = note
         self._max_pages = max_pages
-        self._reader = Reader(resource, wanted.fields, wanted.terms)
+        self._workers = workers
+        self._reader = Reader(
+            resource, wanted.fields, wanted.terms, watch=wanted.watch, mapper=wanted.mapper
+        )
         self._completer = Completer(client, resource, linked=wanted.linked, max_pages=max_pages)
         self._began = datetime.now(UTC)
 
@@ -73,7 +82,6 @@ class ResourceReading:
 
         Raises:
             ServiceError: the service does not give what was asked.
-            RequestError: the checkpoint makes no sense.
         """
         if self._wanted.mode == "selective":
             yield from self._selected()
@@ -94,9 +102,7 @@ class ResourceReading:
     def _full(self, progress: dict[str, Any]) -> Iterator[Batch]:
         resumed = "position" in progress
         position = progress.get("position")
-        whole = not self._wanted.terms
-        if whole:
-            yield Batch(pages=0, begins=not resumed, progress=progress)
+        yield Batch(pages=0, begins=not resumed, progress=progress)
         if self._searches():
             yield from self._searched(None)
         else:
@@ -111,17 +117,17 @@ class ResourceReading:
             # what was read before the crash may have changed since
             for batch in self._changed(cursor):
                 yield replace(batch, cursor=None, progress=progress)
-        yield Batch(pages=0, cursor=cursor, complete=whole)
+        whole = self._resource.absent_is_deleted and not self._wanted.terms
+        yield Batch(pages=0, cursor=cursor, complete=True, whole=whole)
 
     def _searches(self) -> bool:
         """Whether the service can apply the filters, so that a search reads less than the list."""
-        changes = self._resource.changes
-        return bool(self._wanted.terms) and isinstance(changes, SearchChanges)
+        return bool(searchable(self._resource, self._wanted))
 
     def _archived(self, progress: dict[str, Any] | None = None) -> Iterator[Batch]:
         if self._resource.archived is not None:
             for page in self._walk(self._resource.archived, None):
-                yield Batch(changes=list(self._reader.gone(page.rows)), progress=progress)
+                yield Batch(changes=self._reader.gone(page.rows), progress=progress)
 
     def _next_cursor(self, position: dict[str, Any] | None, began: str) -> dict[str, Any]:
         if self._resource.listing.paginator.keeps_position:
@@ -131,9 +137,8 @@ class ResourceReading:
     # -- what changed ---------------------------------------------------------------------------
 
     def _changed_or_all(self, cursor: dict[str, Any]) -> Iterator[Batch]:
-        self._check_not_future(cursor)
-        if self._is_forgotten(cursor):
-            self._note("WARNING", "The service forgot this long ago; reading everything instead.")
+        if reason := self._unusable(cursor):
+            self._note("WARNING", f"{reason} Reading everything instead.")
             yield from self._all()
             return
         try:
@@ -175,22 +180,12 @@ class ResourceReading:
             since_ms=millis(since) if since else None,
             until_ms=millis(self._began),
             after_id=None,
-            filters=self._searchable(declared),
+            filters=searchable(self._resource, self._wanted),
             fields=self._wanted.fields,
         )
         for found in search(self._client, page, self._max_pages):
             self._completer.complete(found.rows)
-            yield Batch(changes=list(self._reader.changes(found.rows)))
-
-    def _searchable(self, declared: SearchChanges) -> tuple[FilterTerm, ...]:
-        """The filters that the search can apply; all of them are applied here anyway."""
-        inside = self._resource.fields_under + "."
-        found = [
-            term
-            for term in self._wanted.terms
-            if term.operator in declared.operators and term.column.paths[0].startswith(inside)
-        ]
-        return tuple(found[: declared.max_terms])
+            yield Batch(changes=self._reader.changes(found.rows))
 
     def _by_events(self, declared: EventChanges, cursor: dict[str, Any]) -> Iterator[Batch]:
         recent = set(cursor.get("recent", ()))
@@ -247,33 +242,40 @@ class ResourceReading:
         start: dict[str, Any] | None,
         params: dict[str, Any] | None = None,
     ) -> Iterator[Walked]:
-        asked = dict(params or {})
-        if self._resource.fields_param and self._wanted.fields:
-            asked[self._resource.fields_param] = ",".join(self._wanted.fields)
-        if listing is not self._resource.listing:
-            return walk(self._client, listing, start=start, params=asked, max_pages=self._max_pages)
-        asked |= self._completer.params
-        for term in self._wanted.terms:
-            name = self._resource.filter_params.get(term.column.name)
-            if name and term.operator == "eq":
-                is_flag = isinstance(term.value, bool)
-                asked[name] = str(term.value).lower() if is_flag else str(term.value)
-        return walk(self._client, listing, start=start, params=asked, max_pages=self._max_pages)
+        asked = {**field_params(self._resource, self._wanted.fields), **(params or {})}
+        if listing is self._resource.listing:
+            terms = self._wanted.terms
+            asked = {**self._completer.params, **filter_params(self._resource, terms), **asked}
+            latest = self._began.timestamp() - HELD_BACK_SECONDS
+            start = start or export_start(self._resource, terms, latest)
+        pages = pages_of(
+            self._client,
+            self._resource,
+            listing,
+            start=start,
+            params=asked,
+            max_pages=self._max_pages,
+            workers=self._workers,
+        )
+        for page in pages:
+            if page.warning:
+                self._note("WARNING", page.warning)
+            yield page
 
     def _changes(self, page: Walked, listing: Listing) -> list[Change]:
         self._completer.complete(page.rows, shown=bool(self._completer.params))
-        return list(self._reader.changes(page.rows, listing.record_at))
+        return self._reader.changes(page.rows, listing.record_at)
 
-    def _check_not_future(self, cursor: dict[str, Any]) -> None:
-        remedy = "Run a FULL_SYNC of this resource to set it right."
+    def _unusable(self, cursor: dict[str, Any]) -> str:
+        """Why the changes can't be read from this checkpoint on; empty where they can."""
         try:
             since = cursor.get("since") or (cursor.get("position") or {}).get("time")
             moment = None if since is None else moment_of(since)
-        except (AttributeError, ValueError, OverflowError, OSError) as error:
-            raise RequestError("The checkpoint makes no sense.", action=remedy) from error
+        except (AttributeError, ValueError, OverflowError, OSError):
+            return "The checkpoint makes no sense."
         if moment is not None and moment > self._began + SKEW:
-            told = f"The checkpoint lies in the future ({moment:%Y-%m-%d %H:%M} UTC)."
-            raise RequestError(told, action=remedy)
+            return f"The checkpoint lies in the future ({moment:%Y-%m-%d %H:%M} UTC)."
+        return "The service forgot this long ago." if self._is_forgotten(cursor) else ""
 
     def _is_forgotten(self, cursor: dict[str, Any]) -> bool:
         changes = self._resource.changes

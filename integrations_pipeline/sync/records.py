@@ -1,108 +1,205 @@
 """From a service's record to what is loaded: key, version, digest and the raw form."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from hashlib import blake2b
-from typing import Any
+from datetime import UTC, datetime
+from itertools import repeat
+from typing import Any, cast
 
 import orjson
+from xxhash import xxh3_128_digest
 
 from integrations_pipeline.connectors.base import FilterTerm, Resource
-from integrations_pipeline.connectors.columns import Column, ColumnType
+from integrations_pipeline.connectors.columns import Column, ColumnType, TimeFormat
 from integrations_pipeline.connectors.paging import dig
 from integrations_pipeline.errors import AnswerError
 from integrations_pipeline.sync.filters import matches, typed
 
+LONGEST_KEY = 1000
+"""Characters; what is longer does not fit into an index, and is no key."""
+_YEAR_9999 = 253_370_764_800
 _NUL = re.compile(rb"(\\\\)|\\u0000")
 """A NUL as JSON writes it; an escaped backslash before `u0000` is taken first, and kept."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Change:
-    """One record as it is now, or (raw is None) the news that it is gone."""
+    """One record as it is now, or (raw is None) the news that it is gone.
+
+    With a `fault` it can't be loaded: `raw` is then what the service sent, as far as it is known,
+    and the key may be empty.
+    """
 
     key: str
     raw: bytes | None = None
     digest: bytes | None = None
     version: datetime | None = None
+    custom: bytes | None = None
+    """The mapped fields, as JSON."""
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What an integration's field mappings make of one record."""
+
+    custom: bytes | None = None
+    fault: str | None = None
+
+
+Watch = Callable[[Sequence[dict[str, Any]]], None]
+"""Looks at the records of a page."""
+Mapper = Callable[[Sequence[dict[str, Any]]], Iterable[Mapped]]
+"""Maps the records of a page, one result for each."""
+_UNMAPPED = Mapped()
 
 
 class Reader:
     """Turns the rows of one resource into changes, under the fields and filters of one job."""
 
     def __init__(
-        self, resource: Resource, fields: tuple[str, ...] = (), terms: tuple[FilterTerm, ...] = ()
+        self,
+        resource: Resource,
+        fields: tuple[str, ...] = (),
+        terms: tuple[FilterTerm, ...] = (),
+        *,
+        watch: Watch | None = None,
+        mapper: Mapper | None = None,
     ) -> None:
         self._resource = resource
         self._kept = _kept_keys(resource, fields)
         self._terms = terms
-        self._version = Column(
-            "version", ColumnType.TIMESTAMP, resource.version, time_format=resource.version_format
-        )
+        self._watch = watch
+        self._mapper = mapper
+        self._version = version_of(resource)
 
-    def changes(self, rows: Iterable[Any], record_at: str = "") -> Iterator[Change]:
-        """What the rows say. A row may only carry the record (`record_at`).
+    def changes(self, rows: Sequence[Any], record_at: str = "") -> list[Change]:
+        """What the rows say, in their order. A row may only carry the record (`record_at`).
 
         Raises:
-            AnswerError: a row is no object, or has no key.
+            AnswerError: there are rows, and none of them is an object with a key.
         """
+        found: list[Change | dict[str, Any]] = []
+        usual = not record_at and self._resource.deleted is None and not self._resource.merged_at
+        name = self._resource.key
         for row in rows:
-            if not isinstance(row, dict):
-                raise AnswerError(f"A record is a {type(row).__name__} instead of an object.")
-            record = dig(row, record_at) if record_at else row
-            if self._is_deleted(row):
-                yield Change(self._key(record or {}, row))
-            elif isinstance(record, dict):
-                yield from self._merged(record)
-                if matches(record, self._terms):
-                    yield self._change(record)
+            if usual and type(row) is dict and _is_key(row.get(name)):
+                found.append(row)
+            else:
+                self._sort(row, record_at, found)
+        _check_some_are_records(found)
+        records = [one for one in found if isinstance(one, dict)]
+        if self._watch is not None:
+            self._watch(records)
+        if self._terms:
+            found = [c for c in found if isinstance(c, Change) or matches(c, self._terms)]
+            records = [one for one in found if isinstance(one, dict)]
+        mapped = iter(self._mapper(records)) if self._mapper else repeat(_UNMAPPED)
+        return [c if isinstance(c, Change) else self._change(c, next(mapped)) for c in found]
 
     def keys(self, rows: Iterable[Any], record_at: str = "") -> set[str]:
         """The keys of all rows, whether the filters let them through or not."""
         found = (row for row in rows if isinstance(row, dict))
-        return {self._key((dig(row, record_at) if record_at else row) or {}, row) for row in found}
+        keys = (self._key((dig(row, record_at) if record_at else row) or {}, row) for row in found)
+        return {key for key in keys if key is not None}
 
-    def gone(self, rows: Iterable[Any]) -> Iterator[Change]:
-        """Rows of a listing that shows deleted records only."""
+    def gone(self, rows: Iterable[Any]) -> list[Change]:
+        """Rows of a listing that shows deleted records only.
+
+        Raises:
+            AnswerError: a row is no object, or has no key.
+        """
+        found: list[Change] = []
         for row in rows:
             if not isinstance(row, dict):
                 raise AnswerError(f"A record is a {type(row).__name__} instead of an object.")
-            yield Change(self._key(row, row))
+            key = self._key(row, row)
+            if key is None:
+                raise AnswerError(f"A record has no usable {self._resource.key!r}.")
+            found.append(Change(key))
+        return found
 
-    def _is_deleted(self, row: dict[str, Any]) -> bool:
-        deleted = self._resource.deleted
-        return deleted is not None and deleted.matches(row)
+    def _sort(self, row: Any, record_at: str, found: list[Change | dict[str, Any]]) -> None:
+        """Append what one row means: a record, the end of one, or a fault."""
+        if not isinstance(row, dict):
+            found.append(_faulty(row, f"A record is a {type(row).__name__} instead of an object."))
+            return
+        record = dig(row, record_at) if record_at else row
+        deleted = self._resource.deleted is not None and self._resource.deleted.matches(row)
+        if not deleted and not isinstance(record, dict):
+            return
+        record = record if isinstance(record, dict) else {}
+        key = self._key(record, row)
+        if key is None:
+            found.append(_faulty(row, f"A record has no usable {self._resource.key!r}."))
+        elif deleted:
+            found.append(Change(key))
+        else:
+            if self._resource.merged_at:
+                found += self._merged(record)
+            found.append(record)
 
-    def _change(self, record: dict[str, Any]) -> Change:
-        key = self._key(record, record)
-        version = (
-            typed(self._version, self._version.value(record)) if self._resource.version else None
-        )
+    def _change(self, record: dict[str, Any], mapped: Mapped) -> Change:
         kept = record
         if self._kept is not None:
             kept = {name: value for name, value in record.items() if name in self._kept}
         raw = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
         if b"\\u0000" in raw:  # Postgres has no such character
             raw = _NUL.sub(lambda found: found[1] or b"\\ufffd", raw)
-        return Change(key, raw, blake2b(raw, digest_size=16).digest(), version)
+        key = str(record.get(self._resource.key))
+        if mapped.fault is not None:
+            return Change(key, raw, fault=mapped.fault)
+        return Change(key, raw, xxh3_128_digest(raw), self._version(record), mapped.custom)
 
-    def _merged(self, record: dict[str, Any]) -> Iterator[Change]:
+    def _merged(self, record: dict[str, Any]) -> list[Change]:
         """Records that were merged into this one: they vanished without a trace of their own."""
-        merged = dig(record, self._resource.merged_at) if self._resource.merged_at else None
-        for key in str(merged or "").split(";"):
-            if key.strip() and key.strip() != str(record.get(self._resource.key)):
-                yield Change(key.strip())
+        keys = [key.strip() for key in str(dig(record, self._resource.merged_at) or "").split(";")]
+        own = str(record.get(self._resource.key))
+        return [Change(key) for key in keys if key and key != own]
 
-    def _key(self, record: dict[str, Any], row: dict[str, Any]) -> str:
+    def _key(self, record: dict[str, Any], row: dict[str, Any]) -> str | None:
         # a deleted carrier may have lost its record; then its own id is the key
         key = record.get(self._resource.key)
         if key is None and record is not row:
             key = row.get("id")
-        if key is None or isinstance(key, dict | list | bool) or key == "" or "\0" in str(key):
-            raise AnswerError(f"A record has no usable {self._resource.key!r}.")
-        return str(key)
+        return str(key) if _is_key(key) else None
+
+
+def version_of(resource: Resource) -> Callable[[dict[str, Any]], datetime | None]:
+    """What tells the version of a record of this resource; without one it tells None."""
+    path, form = resource.version, resource.version_format
+    if not path:
+        return lambda _: None
+    column = Column("version", ColumnType.TIMESTAMP, path, time_format=form)
+    if form is not TimeFormat.SECONDS or not path.isidentifier():
+        return lambda record: typed(column, column.value(record))
+
+    def seconds(record: dict[str, Any]) -> datetime | None:
+        value = record.get(path)
+        if type(value) is int and 0 < value < _YEAR_9999:
+            return datetime.fromtimestamp(value, UTC)
+        return cast("datetime | None", typed(column, value))
+
+    return seconds
+
+
+def _is_key(key: Any) -> bool:
+    """Whether a value can be a record's key: a text or a whole number."""
+    if type(key) is str:
+        return 0 < len(key) <= LONGEST_KEY and "\0" not in key
+    return type(key) is int
+
+
+def _faulty(row: Any, reason: str) -> Change:
+    return Change("", orjson.dumps(row), fault=reason)
+
+
+def _check_some_are_records(found: list[Change | dict[str, Any]]) -> None:
+    """A page on which nothing is a record is not what the service documents."""
+    faults = [one.fault for one in found if isinstance(one, Change) and one.fault]
+    if faults and len(faults) == len(found):
+        raise AnswerError(faults[0])
 
 
 def _kept_keys(resource: Resource, fields: tuple[str, ...]) -> frozenset[str] | None:

@@ -11,7 +11,11 @@ from integrations_pipeline.oauth.accounts import IntegrationRef
 from integrations_pipeline.store import Store
 from integrations_pipeline.store.models import Integration
 from integrations_pipeline.store.states import IntegrationStatus
-from integrations_pipeline.store.sync_models import Checkpoint
+from integrations_pipeline.store.sync_models import (
+    Checkpoint,
+    IntegrationSyncJob,
+    ResourceSync,
+)
 from integrations_pipeline.store.warehouse import table_name
 
 MASK = "•••"
@@ -55,6 +59,28 @@ def preview(
         rows = session.execute(text(sql), values).mappings().all()
     personal = {column.name for column in resource.columns if column.personal}
     return [{k: _shown(v, masked=k in personal) for k, v in row.items()} for row in rows]
+
+
+def last_schema_changes(store: Store, ref: IntegrationRef, resource: Resource) -> list[str]:
+    """What the last sync of a resource noticed about its fields, in words."""
+    last = (
+        select(ResourceSync.schema_changes)
+        .join(
+            IntegrationSyncJob,
+            (IntegrationSyncJob.tenant_id == ResourceSync.tenant_id)
+            & (IntegrationSyncJob.id == ResourceSync.job_id),
+        )
+        .where(
+            IntegrationSyncJob.tenant_id == ref.tenant_id,
+            IntegrationSyncJob.integration_id == ref.id,
+            ResourceSync.resource == resource.name,
+            ResourceSync.started_at.is_not(None),
+        )
+        .order_by(IntegrationSyncJob.created_at.desc())
+        .limit(1)
+    )
+    with store.tenant(ref.tenant_id) as session:
+        return session.scalar(last) or []
 
 
 def stale_integrations(

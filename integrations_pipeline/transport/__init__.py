@@ -1,1 +1,1 @@
-"""One HTTP session to a service: auth, retry, pacing, limits, SSRF guard."""
+"""One HTTP session to a service: auth, retry, shared limits, SSRF guard."""

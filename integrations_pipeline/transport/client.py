@@ -2,33 +2,41 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from copy import copy
 from typing import Any, Protocol
 
-import orjson
 import requests
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_before_delay
-from tenacity.wait import wait_random_exponential
+from tenacity import Retrying, retry_if_exception_type, stop_before_delay
 
-from integrations_pipeline.connectors.access import Reaction
 from integrations_pipeline.connectors.auth import Carriage, HeaderAuth
 from integrations_pipeline.connectors.base import MAX_BODY_BYTES, Connector
 from integrations_pipeline.errors import (
     AnswerError,
     FenceLostError,
-    RateLimitedError,
     ServiceError,
     TransientError,
 )
+from integrations_pipeline.transport.account import Priority
+from integrations_pipeline.transport.answers import TokenRefused, body_of, content_of, plain
 from integrations_pipeline.transport.carriage import carried, origin
-from integrations_pipeline.transport.pacing import pacer_of
-from integrations_pipeline.transport.parsing import parse
-from integrations_pipeline.transport.reactions import ahead_of, error_of, says_failure
+from integrations_pipeline.transport.limits import Limits, Result
+from integrations_pipeline.transport.reactions import ahead_of
+from integrations_pipeline.transport.retrying import (
+    ATTEMPTS,
+    Request,
+    hopeless,
+    judge,
+    request_of,
+    wait_before_retry,
+)
 from integrations_pipeline.transport.session import new_session
+from integrations_pipeline.transport.sockets import OpenSockets
+from integrations_pipeline.transport.usage import Usage
+from integrations_pipeline.transport.writing import never_sent, send_once
 
-ATTEMPTS = 6
-CHUNK = 64 * 1024
-_BACKOFF = wait_random_exponential(multiplier=0.5, max=30)
+CONNECT_SECONDS = 10.0
+CONNECTIONS = 32
+"""Kept open at most: for resources, and pages of each, that are read side by side."""
 
 
 class TokenSource(Protocol):
@@ -43,34 +51,8 @@ class TokenSource(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Usage:
-    """What a job asked of the service so far; safe to add to from several threads."""
-
-    calls: int = 0
-    received_bytes: int = 0
-    waited_seconds: float = 0.0
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    def add(self, *, calls: int = 0, received_bytes: int = 0, waited_seconds: float = 0.0) -> None:
-        """Add to the sums."""
-        with self._lock:
-            self.calls += calls
-            self.received_bytes += received_bytes
-            self.waited_seconds += waited_seconds
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    method: str
-    path: str
-    params: Mapping[str, Any]
-    body: Mapping[str, Any] | None
-    max_bytes: int
-
-
 class ServiceClient:
-    """Requests to one account: bearer token, pacing, bounded retries, bounded bodies."""
+    """Requests to one account: bearer token, shared limits, bounded retries, bounded bodies."""
 
     def __init__(
         self,
@@ -78,7 +60,7 @@ class ServiceClient:
         base_url: str,
         tokens: TokenSource,
         *,
-        account: str,
+        limits: Limits | None = None,
         carriage: Carriage = HeaderAuth(),  # noqa: B008 - frozen
         allow_private: bool = False,
         timeout: float = 60.0,
@@ -94,12 +76,26 @@ class ServiceClient:
         """Seconds that our clock was ahead of the service's, by the `Date` of its last answer."""
         self.token_used: str | None = None
         """The credential of the last request."""
+        self.priority = Priority.INCREMENTAL
+        """Who waits behind whom where the account's limits are short; each part has its own."""
         self._tokens = tokens
         self._carriage = carriage
-        self._session = new_session(allow_private=allow_private, total_seconds=timeout * 5)
-        self._pacer = pacer_of(account, connector.quotas)
+        self._sockets = OpenSockets()
+        self._session = new_session(
+            allow_private=allow_private,
+            connections=CONNECTIONS,
+            total_seconds=timeout * 5,
+            sockets=self._sockets,
+        )
+        self._limits = limits or Limits(connector.label)
         self._timeout = timeout
         self._retry_seconds = retry_seconds
+
+    def part(self) -> "ServiceClient":
+        """The same client, which counts what goes through it by itself as well."""
+        mine = copy(self)
+        mine.usage = Usage(whole=self.usage)
+        return mine
 
     def get(
         self,
@@ -129,7 +125,7 @@ class ServiceClient:
         if not isinstance(page, dict):
             raise AnswerError(
                 f"{self.connector.label} sent a {type(page).__name__} instead of an object "
-                f"in answer to {method} {_plain(path)}."
+                f"in answer to {method} {plain(path)}."
             )
         return page
 
@@ -150,15 +146,50 @@ class ServiceClient:
             ServiceError: the kind says what to do.
             FenceLostError: the job was taken away while we waited.
         """
+        request = request_of(method, path, params, body, max_bytes, self._retry_seconds)
         retrying = Retrying(
             retry=retry_if_exception_type(TransientError),
-            stop=lambda state: _hopeless(state) or stop_before_delay(self._retry_seconds)(state),
-            wait=_wait_before_retry,
-            sleep=self.wait,
+            stop=lambda state: (
+                hopeless(request, state) or stop_before_delay(self._retry_seconds)(state)
+            ),
+            wait=wait_before_retry,
+            sleep=self._rest,
             reraise=True,
         )
-        request = _Request(method, path, params or {}, body, max_bytes)
         return retrying(self._authorized, request)
+
+    def write(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        form: bool = False,
+        key: str = "",
+    ) -> Any:
+        """What answers a request that changes something; None for an empty answer.
+
+        It is repeated only where the last try certainly did nothing, or where the service knows
+        it again by its idempotency `key`.
+
+        Raises:
+            OutcomeUnknownError: it may have been done, or not.
+            ServiceError: it was not done; the kind says what to do.
+            FenceLostError: the job was taken away; nobody knows.
+        """
+        request = request_of(
+            method, path, params, body, MAX_BODY_BYTES, self._retry_seconds, form=form, key=key
+        )
+        return send_once(
+            lambda: self._authorized(request),
+            request.begun.is_set,
+            repeatable=bool(key),
+            stop=lambda state: hopeless(request, state),
+            wait=wait_before_retry,
+            sleep=self._rest,
+            retry_seconds=self._retry_seconds,
+        )
 
     def authorize(self) -> None:
         """Make sure that there is a token, before anything is asked of the service.
@@ -174,48 +205,88 @@ class ServiceClient:
         if self.stop.wait(seconds):
             raise FenceLostError("The job was stopped while it waited.")
 
+    def _rest(self, seconds: float) -> None:
+        self.usage.add(retries=1)
+        self.wait(seconds)
+
+    def abort(self) -> None:
+        """Set `stop`, and end the requests that wait for an answer: they raise FenceLostError.
+
+        A refresh of the token is let end, since its answer may hold the only copy of the next one.
+        """
+        self.stop.set()
+        self._sockets.abort()
+
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
 
-    def _authorized(self, request: "_Request") -> Any:
+    def _authorized(self, request: Request) -> Any:
         """One request, and once more with another token when the first is refused."""
         token = self._tokens.token()
+        request.tries += 1
         try:
             return self._send(request, token)
-        except _TokenRefused:
+        except TokenRefused:
             token = self._tokens.renew(token)
         try:
             return self._send(request, token)
-        except _TokenRefused as refusal:
+        except TokenRefused as refusal:
             raise refusal.reason from None
 
-    def _send(self, request: "_Request", token: str) -> Any:
+    def _send(self, request: Request, token: str) -> Any:
         if self.stop.is_set():
             raise FenceLostError("The job was stopped.")
-        self._pacer.admit(request.path, self.wait)
+        request.begun.clear()
+        leave = self._limits.enter(
+            request.method, request.path, self.priority, request.patience, self.wait
+        )
+        result = Result(wants_retry=request.tries < ATTEMPTS)
+        try:
+            page = self._exchange(request, token, result)
+            result.answered, result.body = True, page
+            return page
+        except (ServiceError, TokenRefused) as error:
+            judge(error, result)
+            raise
+        finally:
+            request.may_repeat = self._limits.leave(leave, result)
+
+    def _exchange(self, request: Request, token: str, result: Result) -> Any:
         self.token_used = token
         self.usage.add(calls=1)
-        where = f"{request.method} {_plain(request.path)}"
+        where = f"{request.method} {plain(request.path)}"
         headers, params = carried(self._carriage, token)
+        request.begun.set()
         try:
             with self._session.request(
                 request.method,
                 self._address(request.path),
                 params={**request.params, **params},
-                data=None if request.body is None else orjson.dumps(request.body),
-                headers={**self._headers(request.body is not None), **headers},
-                timeout=(10.0, self._timeout),
+                data=request.content,
+                headers={**self._headers(), **request.headers, **headers},
+                timeout=(CONNECT_SECONDS, self._timeout),
                 allow_redirects=False,
                 stream=True,
             ) as response:
+                result.headers = response.headers
                 self.clock_ahead = ahead_of(response.headers.get("Date", ""))
-                raw = self._read(response, where, request.max_bytes)
+                raw = body_of(response, self.connector.label, where, request.max_bytes)
+            self.usage.add(received_bytes=len(raw))
         except requests.RequestException as error:
             kind = type(error).__name__
+            if never_sent(error):
+                request.begun.clear()
+            senseless = isinstance(error, ValueError | requests.TooManyRedirects)
         else:
-            return self._understand(response, raw, where, token)
+            kind = ""
+        if self.stop.is_set():  # what was cut off can look whole
+            raise FenceLostError("The job was stopped while it waited for an answer.")
+        if not kind:
+            return content_of(self.connector, response, raw, where, token)
         # raised out here: the library's error tells the whole address, also as a mere context
+        if senseless:
+            raise AnswerError(f"{self.connector.label} leads {where} elsewhere ({kind}).")
         raise TransientError(f"{self.connector.label} did not answer {where} ({kind}).")
 
     def _address(self, path: str) -> str:
@@ -225,67 +296,5 @@ class ServiceClient:
             raise AnswerError(f"{self.connector.label} gave a link that leads to another host.")
         return address
 
-    def _headers(self, has_body: bool) -> dict[str, str]:
-        headers = {"Accept": "application/json", **self.connector.headers}
-        return {**headers, "Content-Type": "application/json"} if has_body else headers
-
-    def _read(self, response: requests.Response, where: str, max_bytes: int) -> bytes:
-        """The body, counted while it streams: a length header proves nothing."""
-        chunks: list[bytes] = []
-        size = 0
-        for chunk in response.iter_content(CHUNK):
-            size += len(chunk)
-            if size > max_bytes:
-                limit = max_bytes // (1024 * 1024)
-                raise AnswerError(
-                    f"{self.connector.label} sent more than {limit} MiB in answer to {where}."
-                )
-            chunks.append(chunk)
-        self.usage.add(received_bytes=size)
-        return b"".join(chunks)
-
-    def _understand(self, response: requests.Response, raw: bytes, where: str, token: str) -> Any:
-        if not 200 <= response.status_code < 300:
-            raise self._refusal(response, raw, where, token)
-        try:
-            page = parse(raw)
-        except orjson.JSONDecodeError as error:
-            kind = "HTML" if raw.lstrip()[:1] == b"<" else "broken JSON"
-            raise AnswerError(
-                f"{self.connector.label} sent {kind} in answer to {where}."
-            ) from error
-        if says_failure(self.connector, response.status_code, page):
-            raise self._refusal(response, raw, where, token)
-        return page
-
-    def _refusal(
-        self, response: requests.Response, raw: bytes, where: str, token: str
-    ) -> Exception:
-        reaction, error = error_of(
-            self.connector, response.status_code, response.headers, raw, where, (token,)
-        )
-        return _TokenRefused(error) if reaction is Reaction.REFRESH else error
-
-
-def _plain(path: str) -> str:
-    """A path without its query, for people and logs."""
-    return path.partition("?")[0]
-
-
-class _TokenRefused(Exception):  # noqa: N818 - a signal between two methods, never seen outside
-    def __init__(self, reason: ServiceError) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
-
-
-def _wait_before_retry(state: RetryCallState) -> float:
-    """At least what the service asks for; otherwise random, growing."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = getattr(error, "retry_after", None)
-    return _BACKOFF(state) if asked is None else float(asked) + 0.1
-
-
-def _hopeless(state: RetryCallState) -> bool:
-    """Faults get a few tries; a rate limit as many as the deadline allows."""
-    error = state.outcome.exception() if state.outcome else None
-    return state.attempt_number >= ATTEMPTS and not isinstance(error, RateLimitedError)
+    def _headers(self) -> dict[str, str]:
+        return {"Accept": "application/json", **self.connector.headers}

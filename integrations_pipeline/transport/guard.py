@@ -6,7 +6,6 @@ addresses global. So the IPv4 address inside an IPv6 form is unwrapped and check
 
 import socket
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv6Address,
@@ -21,6 +20,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from integrations_pipeline.errors import ConfigurationError
 from integrations_pipeline.transport.deadline import Hurried
+from integrations_pipeline.transport.sockets import Interruptible, OpenSockets
 
 Address = IPv4Address | IPv6Address
 
@@ -121,15 +121,17 @@ class _Pinned:
             self._dns_host = name  # certificates and the Host header go by the name
 
 
-@lru_cache(maxsize=32)
-def pool_classes(*, guard: bool, total_seconds: float | None) -> Mapping[str, Any]:
+def pool_classes(
+    *, guard: bool, total_seconds: float | None, sockets: OpenSockets
+) -> Mapping[str, Any]:
     """Connection pools by scheme: of checked addresses only, and of answers that end."""
-    bases: tuple[type, ...] = (Hurried, _Pinned) if guard else (Hurried,)
+    bases: tuple[type, ...] = (Interruptible, Hurried, *((_Pinned,) if guard else ()))
+    more = {"total_seconds": total_seconds, "sockets": sockets}
     made: dict[str, Any] = {}
     for scheme, pool, connection in (
         ("http", HTTPConnectionPool, HTTPConnection),
         ("https", HTTPSConnectionPool, HTTPSConnection),
     ):
-        kind = type("Connection", (*bases, connection), {"total_seconds": total_seconds})
+        kind = type("Connection", (*bases, connection), more)
         made[scheme] = type("Pool", (pool,), {"ConnectionCls": kind})
     return made

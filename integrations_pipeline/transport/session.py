@@ -8,6 +8,7 @@ from requests.adapters import HTTPAdapter
 
 from integrations_pipeline.errors import AnswerError
 from integrations_pipeline.transport.guard import pool_classes
+from integrations_pipeline.transport.sockets import OpenSockets
 
 USER_AGENT = "integrations-pipeline/0.1"
 BODY_BYTES = 1024 * 1024
@@ -22,9 +23,15 @@ class _Adapter(HTTPAdapter):
     """Connects where it may; of a body that is read at once it takes no more than the limit."""
 
     def __init__(
-        self, *, guard: bool, body_bytes: int, total_seconds: float | None, **options: Any
+        self,
+        *,
+        guard: bool,
+        body_bytes: int,
+        total_seconds: float | None,
+        sockets: OpenSockets,
+        **options: Any,
     ) -> None:
-        self._classes = pool_classes(guard=guard, total_seconds=total_seconds)
+        self._classes = pool_classes(guard=guard, total_seconds=total_seconds, sockets=sockets)
         self._body_bytes = body_bytes
         super().__init__(**options)
 
@@ -64,13 +71,19 @@ def guarded(
     connections: int = 8,
     body_bytes: int = BODY_BYTES,
     total_seconds: float | None = None,
+    sockets: OpenSockets | None = None,
 ) -> None:
-    """Put the guard and our name on a session; it follows no redirects and no proxy settings."""
+    """Put the guard and our name on a session; it follows no redirects and no proxy settings.
+
+    `sockets` gets to know what the session opens.
+    """
+    sockets = sockets or OpenSockets()
     for scheme in ("https://", "http://"):
         adapter = _Adapter(
             guard=not allow_private,
             body_bytes=body_bytes,
             total_seconds=TOTAL_SECONDS if total_seconds is None else total_seconds,
+            sockets=sockets,
             pool_connections=4,
             pool_maxsize=connections,
         )
@@ -81,14 +94,19 @@ def guarded(
 
 
 def new_session(
-    *, allow_private: bool, connections: int = 8, total_seconds: float | None = None
+    *,
+    allow_private: bool,
+    connections: int = 8,
+    total_seconds: float | None = None,
+    sockets: OpenSockets | None = None,
 ) -> requests.Session:
-    """A session for one service."""
+    """A session for one service; see `guarded`."""
     session = requests.Session()
     guarded(
         session,
         allow_private=allow_private,
         connections=connections,
         total_seconds=total_seconds,
+        sockets=sockets,
     )
     return session

@@ -9,13 +9,13 @@ from uuid import UUID
 
 import orjson
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from integrations_pipeline.oauth import IntegrationRef, create_integration, store_oauth_token
 from integrations_pipeline.oauth.provider import TokenSet
 from integrations_pipeline.store import Store
 from integrations_pipeline.store.models import Integration
-from integrations_pipeline.store.sync_models import Checkpoint
+from integrations_pipeline.store.sync_models import Checkpoint, StagedBatch
 from integrations_pipeline.sync import JobResult, get_sync_logs
 from tests.conftest import sync
 from tests.contract.pages import FIRST, full_read, page
@@ -49,6 +49,14 @@ class Account:
 
     def live(self, resource: str) -> set[str]:
         return {key for key, row in self.rows(resource).items() if row["deleted_at"] is None}
+
+    def staged(self, resource: str) -> set[str]:
+        """Ids that a full read has met which has not come to its end."""
+        query = select(StagedBatch.seen).where(
+            StagedBatch.integration_id == self.ref.id, StagedBatch.resource == resource
+        )
+        with self.store.tenant(self.ref.tenant_id) as session:
+            return {key for seen in session.scalars(query) for key in seen}
 
     def checkpoint(self, resource: str) -> Checkpoint | None:
         with self.store.tenant(self.ref.tenant_id) as session:

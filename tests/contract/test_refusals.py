@@ -1,6 +1,5 @@
 """Answers that are no success, in each service's own form, and the reaction to them."""
 
-import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -18,7 +17,6 @@ from integrations_pipeline.errors import (
     StaleCursorError,
     TransientError,
 )
-from integrations_pipeline.transport.pacing import Pacer
 from integrations_pipeline.transport.reactions import error_of
 
 
@@ -136,28 +134,3 @@ def test_the_error_says_what_the_service_says(name, status, body, part):
 def test_the_error_names_what_stripes_support_asks_for():
     headers = {"Request-Id": "req_Sample7"}
     assert "req_Sample7" in told("stripe", 400, stripe("x"), **headers)
-
-
-QUOTAS = [
-    ("hubspot", "/crm/v3/objects/contacts/search", 5, 1),
-    ("hubspot", "/crm/v3/objects/contacts", 110, 10),
-    ("stripe", "/v1/customers", 25, 1),
-    ("zendesk", "/api/v2/incremental/tickets/cursor", 10, 60),
-]
-
-
-class TooManyError(Exception):
-    """Carries the seconds that the pacer would wait."""
-
-
-@pytest.mark.parametrize(("name", "path", "requests", "seconds"), QUOTAS)
-def test_the_services_limits_are_kept(name, path, requests, seconds):
-    def refuse(wait):
-        raise TooManyError(wait)
-
-    pacer, began = Pacer(CONNECTORS[name].quotas), time.monotonic()
-    for _ in range(requests):
-        pacer.admit(path, refuse)
-    with pytest.raises(TooManyError) as caught:
-        pacer.admit(path, refuse)
-    assert seconds - (time.monotonic() - began) <= caught.value.args[0] <= seconds

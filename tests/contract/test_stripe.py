@@ -190,7 +190,7 @@ def test_events_older_than_thirty_days_are_forgotten(service, account, days, pat
     assert result.error is None
     told = [line for line in account.log(result) if line.startswith("WARNING")]
     assert len(told) == (days > 30)
-    assert all("reading everything" in line for line in told)
+    assert all("Reading everything" in line for line in told)
 
 
 def test_lines_beyond_the_first_are_fetched(service, account):

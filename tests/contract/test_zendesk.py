@@ -142,15 +142,26 @@ def test_a_full_page_at_the_end_of_the_stream_is_the_last(service, account):
     assert account.sync("organizations").resources[0].counts.created == 1000
 
 
-def test_an_end_time_that_stands_still_ends_with_an_error(service, account):
+def test_a_second_with_more_than_a_page_is_passed_and_the_list_read_besides(service, account):
     many = [{**ORGANIZATION, "id": number} for number in range(1, 1001)]
-    service.get(ORGANIZATIONS, *[timed(*many, end_time=1777601000)] * 2)
+    later = {**ORGANIZATION, "id": 2000}
+    service.get(ORGANIZATIONS, timed(*many, end_time=1777601000), start_time="0")
+    service.get(ORGANIZATIONS, timed(*many, end_time=1777601000), start_time="1777601000")
+    rest = [{**ORGANIZATION, "id": number} for number in range(1001, 1101)]
+    service.get(f"{API}/organizations", listed_by_cursor(*rest), **{"page[size]": "100"})
+    service.get(ORGANIZATIONS, timed(later, end_time=1777602000, end=True), start_time="1777601001")
 
     result = account.sync("organizations")
-    assert result.error.startswith(f"{account.ref.key} organizations: ")
-    assert "circle" in result.error
-    assert len(service.asked) == 2
-    assert len(account.live("organizations")) == 1000
+
+    assert result.error is None
+    assert any("one second holds more records" in line for line in account.log(result))
+    assert account.live("organizations") == {str(n) for n in (*range(1, 1101), 2000)}
+    assert account.checkpoint("organizations").cursor == {"position": {"time": 1777602000}}
+
+
+def listed_by_cursor(*records):
+    meta = {"has_more": False, "after_cursor": None, "before_cursor": None}
+    return {"organizations": list(records), "meta": meta, "links": {"next": None}}
 
 
 def test_ratings_are_paged_by_cursor_and_read_again_for_weeks(service, account):

@@ -106,7 +106,7 @@ def _begin(stack, patch, server, evidence) -> World:
         patch.setenv(variable, value)
     patch.setattr(ServiceClient, "wait", lambda _, seconds: time.sleep(min(seconds, 0.02)))
     patch.setattr("integrations_pipeline.oauth.identity.RETRY_SECONDS", 5.0)
-    patch.setattr("integrations_pipeline.transport.client.ATTEMPTS", 2)
+    patch.setattr("integrations_pipeline.transport.retrying.ATTEMPTS", 2)
     create_master_key(folder / "home" / "master.key")
     store = open_store(load_settings(), CONNECTORS.values())
     stack.callback(store.close)

@@ -80,9 +80,9 @@ def test_ctrl_c_cancels_a_sync_and_keeps_what_was_committed(
 ) -> None:
     sandbox = point_at(store, make_sandbox(records=3000), tmp_path)
     ref = connect(store, sandbox, tenant_id, "stripe")
-    sandbox.fault("stripe", "slow", count=10_000, seconds=0.2)
+    sandbox.fault("stripe", "slow", count=10_000, seconds=0.5)
     process = start_sync(store, ref, home)
-    wait_for(lambda: processed(store, ref) >= 100)
+    wait_for(lambda: processed(store, ref) >= 1000)
 
     process.send_signal(signal.SIGINT)
     process.wait(timeout=20)
@@ -90,7 +90,7 @@ def test_ctrl_c_cancels_a_sync_and_keeps_what_was_committed(
     job = get_sync_job_history(store, ref)[0]
     assert process.returncode == 130
     assert job["status"] == "CANCELLED"
-    assert job["processed"] >= 100
+    assert job["processed"] >= 1000
 
 
 def test_a_sync_tells_its_counts_as_json(store, sandbox, tenant_id, home) -> None:

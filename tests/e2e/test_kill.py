@@ -57,7 +57,7 @@ def live(sandbox: Sandbox, ref: IntegrationRef, resource: str) -> list[tuple[str
 
 
 def start_sync(
-    store: Store, ref: IntegrationRef, home: Path, *more: str
+    store: Store, ref: IntegrationRef, home: Path, *more: str, **options: Any
 ) -> subprocess.Popen[bytes]:
     """The command that a person would type, as a process of its own."""
     environment = {
@@ -68,7 +68,7 @@ def start_sync(
         "INTEGRATIONS_CONNECTOR_OVERRIDES": str(store.settings.connector_overrides),
     }
     program = str(Path(sys.executable).parent / "integrations")
-    return subprocess.Popen([program, "sync", ref.key, *more], env=environment)
+    return subprocess.Popen([program, "sync", ref.key, *more], env=environment, **options)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
@@ -107,7 +107,6 @@ def test_the_next_sync_after_a_kill_equals_the_source(
         {"phone": "+1 555 0100"} if service != "zendesk" else {"priority": "urgent"},
     )
     sandbox.delete(service, resource, keys[1])
-    result = sync(store, ref, resources=[resource])
     result = sync(store, ref, resources=[resource])
 
     assert result.status is JobStatus.COMPLETED, result.error

@@ -1,6 +1,8 @@
 """A database of a test's own, beside the shared one."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,6 +12,7 @@ from sqlalchemy import create_engine
 
 from integrations_pipeline.settings import Settings
 from integrations_pipeline.store import Store
+from tests.integration.big_syncs import MakeBig, big, open_big
 
 
 @pytest.fixture
@@ -25,3 +28,11 @@ def fresh(base_store: Store, home: Path) -> Iterator[Settings]:
         yield settings
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
     engine.dispose()
+
+
+@pytest.fixture
+def make_big(base_store: Store, home: Path, tmp_path: Path) -> Iterator[MakeBig]:
+    """Makes sources of many records, each with an integration that reads it."""
+    open_big(base_store.settings).close()
+    with ExitStack() as stack:
+        yield partial(big, base_store, home, tmp_path, stack)

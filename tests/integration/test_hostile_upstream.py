@@ -185,7 +185,6 @@ def by_client(url: str) -> object:
         connector_named("hubspot"),
         url,
         FixedToken("token"),
-        account=url,
         allow_private=True,
         timeout=TOTAL_SECONDS / 5,
         retry_seconds=0,

@@ -36,7 +36,8 @@ def _nothing_stays_due(store):
 BAD = [
     ({"sync_type": "SOMETIMES"}, "'SOMETIMES'"),
     ({"sync_type": "full_sync"}, "'full_sync'"),
-    ({"direction": "push"}, "'push'"),
+    ({"direction": "sideways"}, "'sideways'"),
+    ({"direction": "push", "resources": ["invoices"]}, "invoices of Stripe can't be written to"),
     ({"resources": ["customers", "nope"]}, "nope"),
     ({"resources": ["customers"], "fields": ["name", "nope"]}, "customers has no field nope"),
     ({"resources": ["customers"], "filters": {"nope": 1}}, "customers can't be filtered"),

@@ -15,19 +15,13 @@ from integrations_pipeline.oauth import create_integration, create_tenant
 from integrations_pipeline.store.states import JobStatus
 from integrations_pipeline.store.sync_models import IntegrationSyncJob
 from integrations_pipeline.sync import SyncRequest, create_sync_job
+from integrations_pipeline.sync.deaths import end_dead_jobs, is_dead, process_identity
 from integrations_pipeline.sync.jobs import find_sync_job
-from integrations_pipeline.sync.leases import (
-    claim_sync_job,
-    end_dead_jobs,
-    finish_sync_job,
-    is_dead,
-    process_identity,
-    renew_lease,
-)
+from integrations_pipeline.sync.leases import claim_sync_job, finish_sync_job, renew_lease
 from integrations_pipeline.sync.loading import Loader, Target
 from integrations_pipeline.sync.reading import Batch
 from integrations_pipeline.sync.records import Change
-from integrations_pipeline.transport.client import Usage
+from integrations_pipeline.transport.usage import Usage
 from tests.integration.support import at_once, integration_row, one_row, run_sql
 
 
@@ -160,6 +154,7 @@ def loader(store, claim) -> Loader:
         integration_id=claim.ref.id,
         job_id=claim.job_id,
         fence=claim.fence,
+        resource="customers",
         scope="",
         moves_checkpoint=True,
     )
@@ -207,6 +202,23 @@ def test_a_live_run_is_left_alone(store, ref) -> None:
         claim_sync_job(store, ref, job_of(store, ref))
     end_dead_jobs(store)
     renew_lease(store, first, Usage())
+
+
+def test_a_run_that_writes_for_longer_than_its_lease_is_alive(store, ref) -> None:
+    first = claim_sync_job(store, ref, job_of(store, ref))
+    set_job(store, first.job_id, "lease_until = now() - interval '1 hour'")
+    with store.tenant(ref.tenant_id) as session:
+        # the lock of a commit under the fence, which keeps the heartbeat out as well
+        session.get(
+            IntegrationSyncJob, (ref.tenant_id, first.job_id), with_for_update={"read": True}
+        )
+        end_dead_jobs(store)
+        with pytest.raises(ConflictError, match="running already"):
+            claim_sync_job(store, ref, job_of(store, ref))
+        assert job_row(store, first.job_id).status == "RUNNING"
+    renew_lease(store, first, Usage())
+    end_dead_jobs(store)
+    assert job_row(store, first.job_id).status == "RUNNING"
 
 
 def test_a_live_run_on_another_host_is_left_alone(store, ref) -> None:

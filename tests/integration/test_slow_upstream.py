@@ -99,7 +99,6 @@ def both(base, token, carriage=BEARER):
         connector_named("hubspot"),
         base,
         FixedToken(token),
-        account=base,
         retry_seconds=0,
         **options,
     )

@@ -32,7 +32,7 @@ def test_another_account_does_not_take_the_place_of_the_first(store, sandbox, te
         exchange_code_for_token(store, state=state, code=code, session_id=SESSION)
 
 
-def test_a_checkpoint_in_the_future_fails_with_the_reason(store, sandbox, tenant_id) -> None:
+def test_a_checkpoint_in_the_future_is_followed_by_a_full_read(store, sandbox, tenant_id) -> None:
     ref = connect(store, sandbox, tenant_id, "stripe")
     sync(store, ref, resources=["customers"])
     with store.tenant(tenant_id) as session:
@@ -46,9 +46,12 @@ def test_a_checkpoint_in_the_future_fails_with_the_reason(store, sandbox, tenant
 
     result = sync(store, ref, resources=["customers"])
 
-    assert result.status is JobStatus.FAILED
-    assert "2036-01-01" in result.error
-    assert sync(store, ref, resources=["customers"], sync_type="FULL_SYNC").error is None
+    assert result.error is None
+    assert result.resources[0].mode == "full"
+    told = [line.message for line in get_sync_logs(store, ref, result.job_id, level="WARNING")]
+    assert len(told) == 1
+    assert "2036-01-01" in told[0]
+    assert sync(store, ref, resources=["customers"]).resources[0].mode == "incremental"
 
 
 def test_a_change_that_the_search_shows_late_is_found(store, sandbox, tenant_id) -> None:

@@ -145,7 +145,9 @@ def test_settings_change_at_run_time(sandbox):
     answer = sandbox.http.post("/sandbox/settings", json=changed).json()
 
     assert answer == changed | {
+        "zendesk_job_seconds": 0.3,
         "hubspot_search_lag_seconds": 0.0,
+        "stripe_search_lag_seconds": 0.0,
         "jira_grace_seconds": 10.0,
         "quickbooks_rotation_seconds": 0.0,
         "quickbooks_grace_seconds": 86_400.0,

@@ -206,5 +206,5 @@ def test_ten_second_limit_is_per_account_and_announced(sandbox, clock):
 def test_unknown_paths_and_types(hubspot):
     assert hubspot.get("/crm/v3/objects/unicorns").status_code == 400
     assert hubspot.get("/crm/v3/nothing").status_code == 404
-    assert hubspot.post("/crm/v3/objects/contacts", json={}).status_code == 404
+    assert hubspot.put("/crm/v3/objects/contacts", json={}).status_code == 404
     assert hubspot.post("/crm/v3/objects/deals/search", content=b"no json").status_code == 400

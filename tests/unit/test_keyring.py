@@ -22,6 +22,8 @@ NOT_SEALED = {
     "oauth_state.state_hash",
     "oauth_state.session_hash",
     "data_key.wrapped",
+    "dead_letter.payload",
+    "dead_letter.digest",
 }
 """Hashes, and the wrapped keys themselves."""
 

@@ -81,7 +81,7 @@ AFTER = [
 
 @pytest.mark.parametrize(("paginator", "position", "page", "following"), AFTER)
 def test_after(paginator, position, page, following) -> None:
-    assert paginator.after(position, page) == following
+    assert paginator.after(position, page, page.get("data", [])) == following
 
 
 ENDED = [
@@ -102,7 +102,7 @@ ENDED = [
 
 @pytest.mark.parametrize(("paginator", "page", "rows", "ended"), ENDED)
 def test_ended(paginator, page, rows, ended) -> None:
-    assert paginator.ended(page, rows) is ended
+    assert paginator.ended(None, page, rows) is ended
 
 
 def test_only_exports_keep_their_position_as_checkpoint() -> None:

@@ -1,15 +1,18 @@
 """The records of one HubSpot account and the changes that the control endpoints make."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from dataclasses import asdict
 from typing import Any
 
 from integrations_pipeline.sandbox.dataset import Dataset
+from integrations_pipeline.sandbox.hubspot.links import Links
 from integrations_pipeline.sandbox.hubspot.properties import DEFINITIONS, TYPES, Property
 from integrations_pipeline.sandbox.hubspot.records import (
     ARCHIVED_OWNERS,
     BUILDERS,
     LIVE_OWNERS,
+    Properties,
+    after,
     archived,
     company_place,
     identifier,
@@ -28,26 +31,8 @@ from integrations_pipeline.sandbox.tables import Record, Table
 
 _ARCHIVED = {"contacts": 15, "owners": ARCHIVED_OWNERS}
 _PAST_KEPT_SECONDS = 3600
-_LINKS = (
-    ("contacts", "companies", "contact_to_company", "company_to_contact"),
-    ("deals", "companies", "deal_to_company", "company_to_deal"),
-    ("deals", "contacts", "deal_to_contact", "contact_to_deal"),
-    ("tickets", "companies", "ticket_to_company", "company_to_ticket"),
-    ("tickets", "contacts", "ticket_to_contact", "contact_to_ticket"),
-)
-
-ASSOCIATION_IDS = {
-    "contact_to_company": 279,
-    "company_to_contact": 280,
-    "deal_to_company": 341,
-    "company_to_deal": 342,
-    "deal_to_contact": 3,
-    "contact_to_deal": 4,
-    "ticket_to_company": 339,
-    "company_to_ticket": 340,
-    "ticket_to_contact": 16,
-    "contact_to_ticket": 15,
-}
+ADDED_PROPERTIES = "added_properties"
+ADDED_LINKS = "added_links"
 
 
 class HubSpotData(Dataset):
@@ -68,9 +53,14 @@ class HubSpotData(Dataset):
             name: {definition.name: definition for definition in definitions}
             for name, definitions in DEFINITIONS.items()
         }
+        self._added: list[Record] = []
+        for row in changed.get(ADDED_PROPERTIES, ()):
+            options = tuple(row["definition"]["options"])
+            self.define(row["resource"], Property(**{**row["definition"], "options": options}))
         for name in TYPES:
             for record in changed.get(name, ()):
                 self._define(name, record)
+        self.links = Links(self._sizes, self._partner, changed.get(ADDED_LINKS, ()))
         # Old versions of changed records, with the moment each was replaced.
         self._replaced: dict[tuple[str, str], list[tuple[float, Record | None]]] = {}
         self.tables = {
@@ -115,7 +105,54 @@ class HubSpotData(Dataset):
 
     def associated(self, resource: str, record_id: str, other: str) -> list[Record]:
         """The associations of a record with records of another type."""
-        return self._associations.get((resource, other), {}).get(record_id, [])
+        return self.links.of(resource, record_id, other)
+
+    def define(self, resource: str, definition: Property) -> None:
+        """Adds a property to an object type."""
+        self._added.append({"resource": resource, "definition": asdict(definition)})
+        self._definitions[resource][definition.name] = definition
+
+    def holder(self, resource: str, name: str, value: str) -> Record | None:
+        """The live record with this value of a unique property; case makes no difference."""
+
+        def folded(record: Record) -> str | None:
+            held = record["properties"].get(name)
+            return held.casefold() if held and not record["archived"] else None
+
+        found = self.tables[resource].with_value(f"unique {name}", folded, value.casefold())
+        return found[0] if found else None
+
+    def insert(self, resource: str, properties: Properties, now: float) -> Record:
+        """A record as a client of the API makes it: with nothing in it that was not given."""
+        record_id = identifier(resource, len(self.tables[resource]))
+        stamp = iso_milliseconds(now)
+        record: Record = {
+            "id": record_id,
+            "properties": {"createdate": stamp, **properties, "hs_object_id": record_id},
+            "createdAt": stamp,
+            "archived": False,
+        }
+        self.effects.add(resource, "created")
+        return self._put(resource, stamped(resource, record, now), now)
+
+    def update(self, resource: str, record: Record, properties: Properties, now: float) -> Record:
+        """The record with other values; if none of them differs, nothing happens to it."""
+        held = record["properties"]
+        if all((held.get(name) or "") == (value or "") for name, value in properties.items()):
+            self.effects.add(resource, "unchanged")
+            return record
+        self.effects.add(resource, "updated")
+        changed = {**record, "properties": {**held, **properties}}
+        return self._put(resource, stamped(resource, changed, after(record, now)), now)
+
+    def archive(self, resource: str, record: Record, now: float) -> None:
+        """Puts the record into the recycle bin."""
+        self.effects.add(resource, "deleted")
+        self._put(resource, archived(resource, record, after(record, now)), now)
+
+    def changed(self) -> dict[str, list[Record]]:
+        added = {ADDED_PROPERTIES: self._added, ADDED_LINKS: self.links.added}
+        return {**super().changed(), **added}
 
     def _put(self, resource: str, record: Record, now: float) -> Record:
         table = self.tables[resource]
@@ -161,19 +198,6 @@ class HubSpotData(Dataset):
             "archived": False,
         }
         return stamped(resource, record, updated)
-
-    @cached_property
-    def _associations(self) -> dict[tuple[str, str], dict[str, list[Record]]]:
-        found: dict[tuple[str, str], dict[str, list[Record]]] = {}
-        for source, target, forward, back in _LINKS:
-            there = found.setdefault((source, target), {})
-            here = found.setdefault((target, source), {})
-            for place in range(self._sizes[source]):
-                from_id = identifier(source, place)
-                to_id = identifier(target, self._partner(target, place))
-                there.setdefault(from_id, []).append({"id": to_id, "type": forward})
-                here.setdefault(to_id, []).append({"id": from_id, "type": back})
-        return found
 
     def _partner(self, target: str, place: int) -> int:
         if target == "companies":

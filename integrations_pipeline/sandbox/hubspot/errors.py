@@ -1,6 +1,9 @@
 """HubSpot's forms of error answers."""
 
 import uuid
+from collections.abc import Mapping, Sequence
+
+import orjson
 
 from integrations_pipeline.sandbox.limits import Usage
 from integrations_pipeline.sandbox.replies import ApiError, Reply
@@ -31,6 +34,41 @@ def validation(message: str) -> ApiError:
 def not_found(message: str = "Object not found. objectIds are usually numeric.") -> ApiError:
     """404: no such object."""
     return ApiError(problem(404, "OBJECT_NOT_FOUND", message))
+
+
+def invalid_values(found: Sequence[Mapping[str, str]]) -> ApiError:
+    """400: what is wrong with the value of each property, in the message and beside it."""
+    listed = [{"isValid": False, **entry} for entry in found]
+    details = [
+        {
+            "message": entry["message"],
+            "code": entry["error"],
+            "context": {"propertyName": [entry["name"]]},
+        }
+        for entry in found
+    ]
+    message = f"Property values were not valid: {orjson.dumps(listed).decode()}"
+    return ApiError(problem(400, "VALIDATION_ERROR", message, errors=details))
+
+
+def conflict(kind: str, existing: str) -> ApiError:
+    """409: another live record has the unique value, and the message says which."""
+    message = f"{kind} already exists. Existing ID: {existing}"
+    return ApiError(problem(409, "CONFLICT", message))
+
+
+def batch_error(
+    category: str, message: str, context: Mapping[str, list[str]], errors: Sequence[object] = ()
+) -> dict[str, object]:
+    """One of the errors of a multi-status answer; the official library wants all of its fields."""
+    return {
+        "status": "error",
+        "category": category,
+        "message": message,
+        "context": context,
+        "errors": list(errors),
+        "links": {},
+    }
 
 
 def missing_scopes(scopes: list[str]) -> ApiError:

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from integrations_pipeline.sandbox.hubspot.data import ASSOCIATION_IDS, HubSpotData
-from integrations_pipeline.sandbox.hubspot.errors import not_found, validation
+from integrations_pipeline.sandbox.hubspot.data import HubSpotData
+from integrations_pipeline.sandbox.hubspot.errors import batch_error, not_found, validation
+from integrations_pipeline.sandbox.hubspot.links import ASSOCIATION_IDS
 from integrations_pipeline.sandbox.hubspot.properties import OBJECT_TYPE_IDS, TYPES, shown
 from integrations_pipeline.sandbox.replies import Reply
 from integrations_pipeline.sandbox.seed import iso_milliseconds
@@ -48,11 +49,7 @@ def batch_read(call: HubSpotCall) -> Reply:
     """Up to 100 objects; the missing ones make the answer a 207."""
     resource = object_type(call)
     body = body_of(call)
-    inputs = body.get("inputs")
-    if not isinstance(inputs, list) or not all(isinstance(entry, dict) for entry in inputs):
-        raise validation("inputs must be a list of objects")
-    if len(inputs) > _BATCH_LIMIT:
-        raise validation(f"The maximum batch size is {_BATCH_LIMIT}")
+    inputs = inputs_of(call, _BATCH_LIMIT)
     ids = [str(entry.get("id")) for entry in inputs]
     found = {key: lookup(call, resource, key, body.get("idProperty")) for key in ids}
     missing = [key for key, record in found.items() if record is None]
@@ -74,20 +71,10 @@ def list_owners(call: HubSpotCall) -> Reply:
     return Reply({"results": rows, **_paging(call, following)})
 
 
-def list_properties(call: HubSpotCall) -> Reply:
-    """The metadata of all properties of a type."""
-    definitions = call.data.definitions(object_type(call))
-    return Reply({"results": [definition.described() for definition in definitions.values()]})
-
-
 def read_associations(call: HubSpotCall) -> Reply:
     """Associations v4 of up to 1,000 records; one without any is missing from the answer."""
     source, target = object_type(call), object_type(call, "to")
-    inputs = body_of(call).get("inputs")
-    if not isinstance(inputs, list) or not all(isinstance(entry, dict) for entry in inputs):
-        raise validation("inputs must be a list of objects")
-    if len(inputs) > _ASSOCIATIONS_LIMIT:
-        raise validation(f"The maximum batch size is {_ASSOCIATIONS_LIMIT}")
+    inputs = inputs_of(call, _ASSOCIATIONS_LIMIT)
     ids = dict.fromkeys(str(entry.get("id")) for entry in inputs)
     linked = {key: call.data.associated(source, key, target) for key in ids}
     results = [
@@ -120,6 +107,16 @@ def body_of(call: HubSpotCall) -> Mapping[str, Any]:
     return body
 
 
+def inputs_of(call: HubSpotCall, most: int) -> list[Mapping[str, Any]]:
+    """The inputs of a batch, refused as a whole when they are too many."""
+    inputs = body_of(call).get("inputs")
+    if not isinstance(inputs, list) or not all(isinstance(entry, dict) for entry in inputs):
+        raise validation("inputs must be a list of objects")
+    if len(inputs) > most:
+        raise validation(f"The maximum batch size is {most}")
+    return inputs
+
+
 def page_size(call: HubSpotCall, usual: int, most: int) -> int:
     """The limit asked for, refused when it is out of range."""
     text = call.query.get("limit", str(usual))
@@ -132,9 +129,20 @@ def lookup(call: HubSpotCall, resource: str, key: str, id_property: object = Non
     """The record by id or unique property, from the live ones or from the archived ones."""
     record = call.data.tables[resource].get(key)
     if id_property:
+        name = unique_property(call.data, resource, id_property)
+        if not _archived(call):
+            return call.data.holder(resource, name, key)
         rows = call.data.ordered(resource)
-        record = next((r for r in rows if r["properties"].get(str(id_property)) == key), None)
+        return next((r for r in rows if r["archived"] and r["properties"].get(name) == key), None)
     return record if record and record["archived"] == _archived(call) else None
+
+
+def unique_property(data: HubSpotData, resource: str, name: object) -> str:
+    """A property that can stand for the id: one whose values are unique."""
+    definition = data.definitions(resource).get(str(name))
+    if definition is None or not definition.unique:
+        raise validation(f"Property {name} is not a unique property of {resource}")
+    return definition.name
 
 
 def present(data: HubSpotData, resource: str, record: Record, asked: list[str]) -> Record:
@@ -203,10 +211,6 @@ def _names(call: HubSpotCall, parameter: str) -> list[str]:
 def _batch_errors(missing: list[str]) -> dict[str, object]:
     if not missing:
         return {}
-    error = {
-        "status": "error",
-        "category": "OBJECT_NOT_FOUND",
-        "message": "Could not get some objects, they may be deleted or not exist.",
-        "context": {"ids": missing},
-    }
+    message = "Could not get some objects, they may be deleted or not exist."
+    error = batch_error("OBJECT_NOT_FOUND", message, {"ids": missing})
     return {"numErrors": 1, "errors": [error]}

@@ -1,5 +1,6 @@
 """The made-up records of a HubSpot account, each built from its place in the data set."""
 
+from datetime import datetime
 from random import Random
 
 from integrations_pipeline.sandbox.hubspot.properties import (
@@ -148,6 +149,12 @@ def stamped(resource: str, record: Record, moment: float) -> Record:
         names.append("lastmodifieddate")
     properties = {**record["properties"], **dict.fromkeys(names, stamp)}
     return {**record, "properties": properties, "updatedAt": stamp}
+
+
+def after(record: Record, now: float) -> float:
+    """The moment of a change: later than the last one, were it only by a millisecond."""
+    last = datetime.fromisoformat(record["updatedAt"]).timestamp()
+    return max(now, last + 0.001)
 
 
 def archived(resource: str, record: Record, moment: float) -> Record:

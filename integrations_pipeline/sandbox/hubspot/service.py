@@ -4,7 +4,15 @@ import re
 from collections.abc import Mapping, Sequence
 
 from integrations_pipeline.sandbox.accounts import Client, find_client
-from integrations_pipeline.sandbox.hubspot import errors, objects, search, tokens
+from integrations_pipeline.sandbox.hubspot import (
+    batches,
+    definitions,
+    errors,
+    objects,
+    search,
+    tokens,
+    writes,
+)
 from integrations_pipeline.sandbox.hubspot.data import HubSpotData
 from integrations_pipeline.sandbox.hubspot.properties import OBJECT_TYPE_IDS, TYPES
 from integrations_pipeline.sandbox.keys import account_with_key
@@ -22,6 +30,8 @@ from integrations_pipeline.sandbox.tables import Record
 _ACCOUNT_BUDGET = Budget("account", 110, 10)
 _SEARCH_BUDGET = Budget("search", 5, 1)
 _LONGEST_QUERY = 8_000
+_OBJECTS = "/crm/v3/objects/{type}"
+_OBJECT = "/crm/v3/objects/{type}/{id}"
 _SCOPES = re.compile(r"oauth|tickets|crm\.(export|import)|crm\.[a-z_]+(\.[a-z_]+)*\.(read|write)")
 
 
@@ -43,13 +53,22 @@ class HubSpot(Service[HubSpotData]):
         Operation("POST", "/oauth/2026-03/token/introspect", tokens.introspect),
     )
     operations = (
-        Operation("GET", "/crm/v3/objects/{type}", objects.list_objects),
-        Operation("POST", "/crm/v3/objects/{type}/search", search.search),
-        Operation("POST", "/crm/v3/objects/{type}/batch/read", objects.batch_read),
-        Operation("GET", "/crm/v3/objects/{type}/{id}", objects.get_object),
+        Operation("GET", _OBJECTS, objects.list_objects),
+        Operation("POST", f"{_OBJECTS}/search", search.search),
+        Operation("POST", f"{_OBJECTS}/batch/read", objects.batch_read),
+        Operation("POST", f"{_OBJECTS}/batch/create", batches.batch_create, writes=True),
+        Operation("POST", f"{_OBJECTS}/batch/update", batches.batch_update, writes=True),
+        Operation("POST", f"{_OBJECTS}/batch/upsert", batches.batch_upsert, writes=True),
+        Operation("POST", f"{_OBJECTS}/batch/archive", batches.batch_archive, writes=True),
+        Operation("POST", _OBJECTS, writes.create_object, writes=True),
+        Operation("GET", _OBJECT, objects.get_object),
+        Operation("PATCH", _OBJECT, writes.update_object, writes=True),
+        Operation("DELETE", _OBJECT, writes.archive_object, writes=True),
         Operation("POST", "/crm/v4/associations/{type}/{to}/batch/read", objects.read_associations),
         Operation("GET", "/crm/v3/owners", objects.list_owners),
-        Operation("GET", "/crm/v3/properties/{type}", objects.list_properties),
+        Operation("GET", "/crm/v3/properties/{type}", definitions.list_properties),
+        Operation("POST", "/crm/v3/properties/{type}", definitions.create_property, writes=True),
+        Operation("GET", "/crm/v3/properties/{type}/{name}", definitions.get_property),
         Operation("GET", "/account-info/v3/details", tokens.details),
     )
 
@@ -116,9 +135,17 @@ def _needed_scopes(request: ApiRequest) -> set[str]:
     resource = OBJECT_TYPE_IDS.get(name, name)
     if resource not in TYPES:
         return set()
-    needed = {f"crm.objects.{resource}.read"}
+    access = "write" if _writes(request) else "read"
+    needed = {f"crm.objects.{resource}.{access}"}
     if "/properties/" in request.path:
-        needed.add(f"crm.schemas.{resource}.read")
+        schemas = {f"crm.schemas.{resource}.{access}"}
+        needed = schemas if access == "write" else needed | schemas
     if resource == "tickets":
         needed.add("tickets")
     return needed
+
+
+def _writes(request: ApiRequest) -> bool:
+    """Searches and batch reads are POST requests that only read."""
+    reads = request.method == "GET" or request.path.endswith(("/search", "/batch/read"))
+    return not reads

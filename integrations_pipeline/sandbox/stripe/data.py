@@ -16,6 +16,9 @@ from integrations_pipeline.sandbox.stripe.ledger import (
 )
 from integrations_pipeline.sandbox.tables import Record, Table
 
+IDEMPOTENCY_KEYS = "idempotency_keys"
+_PAST_KEPT_SECONDS = 7_200
+
 _BUILDERS: dict[str, Callable[[Ledger, int, int], Record]] = {
     "customers": catalog.customer,
     "products": catalog.product,
@@ -45,7 +48,10 @@ class StripeData(Dataset):
         self.tables = {}
         for name in self._sizes:
             self.tables[name] = Table(self._generated(name), changed.get(name, ()))
-        self.tables["events"] = Table((), changed.get("events", ()))
+        for name in ("events", IDEMPOTENCY_KEYS):
+            self.tables[name] = Table((), changed.get(name, ()))
+        # Old versions of changed records, with the moment each was replaced.
+        self._replaced: dict[tuple[str, str], list[tuple[float, Record | None]]] = {}
 
     def ordered(self, resource: str) -> list[Record]:
         """Oldest first, deleted objects included."""
@@ -58,27 +64,64 @@ class StripeData(Dataset):
         record = self.tables[resource].get(identifier)
         return None if record is None or record.get("deleted") else record
 
+    def as_of(self, resource: str, moment: float) -> Iterator[Record]:
+        """What was there then, newest first: the search index is behind the changes."""
+        for record in reversed(self.ordered(resource)):
+            past = self._replaced.get((resource, record["id"]), ())
+            version = next((old for since, old in past if since > moment), record)
+            if version is not None and not version.get("deleted"):
+                yield version
+
+    def next_id(self, resource: str) -> str:
+        """The id of the next object of a kind."""
+        return self._ledger.id(resource, len(self.tables[resource]))
+
+    def insert(self, resource: str, record: Record, now: float, cause: Record) -> None:
+        """An object that a client of the API makes."""
+        self.effects.add(resource, "created")
+        self._put(resource, record, now)
+        self._write_events(change_types(resource, None, record), record, None, now, cause)
+
+    def update(
+        self, resource: str, old: Record, values: Mapping[str, Any], now: float, cause: Record
+    ) -> Record:
+        """The object with other values; if none of them differs, nothing happens to it."""
+        previous = {name: old.get(name) for name in values if old.get(name) != values[name]}
+        if not previous:
+            self.effects.add(resource, "unchanged")
+            return old
+        self.effects.add(resource, "updated")
+        stamps = {"updated": int(now)} if "updated" in old else {}
+        record = {**old, **values, **stamps}
+        self._put(resource, record, now)
+        # Events of payment intents tell of their states only, not of what is written about them.
+        kinds = [] if resource == "payment_intents" else change_types(resource, old, record)
+        self._write_events(kinds, record, previous, now, cause)
+        return record
+
     def create(self, resource: str, fields: Mapping[str, Any], now: float) -> Record:
-        self._refuse_events(resource)
+        self._refuse_made(resource)
         record = self._built(resource, len(self.tables[resource]), int(now))
         record = {**record, **fields, "id": record["id"]}
-        self.tables[resource].put(record)
+        self._put(resource, record, now)
         self._write_events(change_types(resource, None, record), record, None, now)
         return record
 
     def change(
         self, resource: str, identifier: str, fields: Mapping[str, Any], now: float
     ) -> Record:
-        self._refuse_events(resource)
+        self._refuse_made(resource)
         old = self.tables[resource][identifier]
         stamps = {"updated": int(now)} if "updated" in old else {}
         record = {**old, **fields, **stamps, "id": old["id"]}
         previous = {name: old.get(name) for name in record if old.get(name) != record[name]}
-        self.tables[resource].put(record)
+        self._put(resource, record, now)
         self._write_events(change_types(resource, old, record), record, previous, now)
         return record
 
-    def delete(self, resource: str, identifier: str, now: float) -> None:
+    def delete(
+        self, resource: str, identifier: str, now: float, cause: Record | None = None
+    ) -> None:
         """Only drafts of invoices go; subscriptions are canceled; payment intents stay."""
         record = self.tables[resource][identifier]
         if resource == "subscriptions" and record["status"] != "canceled":
@@ -89,20 +132,33 @@ class StripeData(Dataset):
             kind, shown = f"{record['object']}.deleted", record
         else:
             raise RefusedError(f"Stripe would not delete this {record['object']}.")
-        self.tables[resource].put(gone)
-        self._write_events([kind], shown, None, now)
+        self._put(resource, gone, now)
+        self._write_events([kind], shown, None, now, cause)
 
-    def _refuse_events(self, resource: str) -> None:
-        if resource == "events":
-            raise RefusedError("Events follow from changes and cannot be made or changed.")
+    def _refuse_made(self, resource: str) -> None:
+        if resource in {"events", IDEMPOTENCY_KEYS}:
+            raise RefusedError("Events and keys follow from requests and cannot be made.")
+
+    def _put(self, resource: str, record: Record, now: float) -> None:
+        past = self._replaced.setdefault((resource, record["id"]), [])
+        past.append((now, self.tables[resource].get(record["id"])))
+        past[:] = [entry for entry in past if entry[0] > now - _PAST_KEPT_SECONDS]
+        self.tables[resource].put(record)
 
     def _write_events(
-        self, kinds: Sequence[str], record: Record, previous: Record | None, now: float
+        self,
+        kinds: Sequence[str],
+        record: Record,
+        previous: Record | None,
+        now: float,
+        cause: Record | None = None,
     ) -> None:
+        """The cause is the request that made the change; the control endpoints are none."""
         table = self.tables["events"]
         for kind in kinds:
             identifier = self._ledger.id("events", len(table))
-            table.put(event(self.account, identifier, kind, record, previous, int(now)))
+            made = event(self.account, identifier, kind, record, previous, int(now))
+            table.put({**made, "request": cause} if cause else made)
 
     def _generated(self, resource: str) -> Iterator[Record]:
         total = self._sizes[resource]

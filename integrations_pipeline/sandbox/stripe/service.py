@@ -8,13 +8,16 @@ from integrations_pipeline.sandbox.keys import account_with_key
 from integrations_pipeline.sandbox.limits import Budget, Usage
 from integrations_pipeline.sandbox.replies import Reply
 from integrations_pipeline.sandbox.service import ApiRequest, ConsentRules, Operation, Service
-from integrations_pipeline.sandbox.stripe import errors, lists, tokens
+from integrations_pipeline.sandbox.stripe import errors, lists, search, tokens, writes
 from integrations_pipeline.sandbox.stripe.data import StripeData
 from integrations_pipeline.sandbox.stripe.listings import LISTINGS
+from integrations_pipeline.sandbox.stripe.repeats import IDEMPOTENCY_HEADER
 from integrations_pipeline.sandbox.stripe.versions import default_version, is_version
+from integrations_pipeline.sandbox.stripe.writables import WRITABLES
 from integrations_pipeline.sandbox.tables import Record
 
 _TEST_MODE_BUDGET = Budget("account", 25, 1)
+_SEARCH_BUDGET = Budget("search", 20, 1)
 
 
 class Stripe(Service[StripeData]):
@@ -32,6 +35,21 @@ class Stripe(Service[StripeData]):
         Operation("GET", "/v1/events/{id}", lists.retrieved(lists.EVENTS)),
         Operation("GET", "/v1/invoices/{id}/lines", lists.invoice_lines),
         Operation("GET", "/v1/subscription_items", lists.subscription_items),
+        *(Operation("GET", f"/v1/{name}/search", search.searched(name)) for name in search.FIELDS),
+        *(
+            Operation("POST", f"/v1/{one.resource}", writes.created(one), writes=True)
+            for one in WRITABLES
+            if one.create
+        ),
+        *(
+            Operation("POST", f"/v1/{one.resource}/{{id}}", writes.updated(one), writes=True)
+            for one in WRITABLES
+        ),
+        *(
+            Operation("DELETE", f"/v1/{one.resource}/{{id}}", writes.deleted(one), writes=True)
+            for one in WRITABLES
+            if one.deletable
+        ),
         *(Operation("GET", f"/v1/{one.resource}", lists.listed(one)) for one in LISTINGS),
         *(Operation("GET", f"/v1/{one.resource}/{{id}}", lists.retrieved(one)) for one in LISTINGS),
     )
@@ -74,13 +92,15 @@ class Stripe(Service[StripeData]):
         return None
 
     def budgets(self, path: str) -> Sequence[Budget]:
-        del path
-        return [_TEST_MODE_BUDGET]
+        return [_SEARCH_BUDGET] if path.endswith("/search") else [_TEST_MODE_BUDGET]
 
     def limit_headers(self, usages: Sequence[Usage]) -> dict[str, str]:
         """Stripe tells no budget before it is used up."""
         del usages
         return {}
+
+    def running_key(self, request: ApiRequest) -> str | None:
+        return request.headers.get(IDEMPOTENCY_HEADER) if request.method == "POST" else None
 
     def headers(self, request: ApiRequest, account: str | None) -> dict[str, str]:
         asked = request.headers.get("stripe-version")

@@ -4,13 +4,14 @@ Each record keeps, under _stamp, the moment the exports sort it by: finer than t
 seconds of generated_timestamp, so that two changes within a second keep their order.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from integrations_pipeline.sandbox.dataset import Dataset, RefusedError
 from integrations_pipeline.sandbox.seed import ANCHOR, chance, iso_seconds, moments, spread
 from integrations_pipeline.sandbox.tables import Record, Table
 from integrations_pipeline.sandbox.zendesk import records as made
+from integrations_pipeline.sandbox.zendesk.drafts import draft
 from integrations_pipeline.sandbox.zendesk.records import Desk
 
 _BUILDERS = {
@@ -19,6 +20,8 @@ _BUILDERS = {
     "organizations": made.organization,
     "satisfaction_ratings": made.rating,
 }
+JOBS = "job_statuses"
+IDEMPOTENCY_KEYS = "idempotency_keys"
 _RECEIVED = frozenset({"good", "bad"})
 
 
@@ -27,7 +30,14 @@ class ZendeskData(Dataset):
 
     synced = ("tickets", "users", "organizations", "ticket_metrics", "satisfaction_ratings")
 
-    def __init__(self, account: str, records: int, changed: Mapping[str, Sequence[Record]]) -> None:
+    def __init__(
+        self,
+        account: str,
+        records: int,
+        changed: Mapping[str, Sequence[Record]],
+        work: Callable[["ZendeskData", Record], list[Record]],
+    ) -> None:
+        self._work = work
         self._desk = Desk(
             account,
             {
@@ -41,6 +51,9 @@ class ZendeskData(Dataset):
         self.tables = {n: Table(rows, changed.get(n, ())) for n, rows in generated.items()}
         self.tables["ticket_metrics"] = Table(self._metrics(), changed.get("ticket_metrics", ()))
         self.tables["ticket_fields"] = Table(made.ticket_fields())
+        for name in (JOBS, IDEMPOTENCY_KEYS):
+            self.tables[name] = Table((), changed.get(name, ()))
+        self._waiting = [job for job in self.tables[JOBS] if job["results"] is None]
 
     @property
     def admin_id(self) -> int:
@@ -79,6 +92,56 @@ class ZendeskData(Dataset):
         place = ticket["id"] - self._desk.id("tickets", 0)
         return self.tables["ticket_metrics"].get(self._desk.id("ticket_metrics", place))
 
+    def holder(self, resource: str, name: str, value: str) -> Record | None:
+        """The live record with this value of a field; case makes no difference."""
+
+        def folded(record: Record) -> str | None:
+            held = record[name]
+            return held.casefold() if held and self.is_live(resource, record) else None
+
+        found = self.tables[resource].with_value(f"by {name}", folded, value.casefold())
+        return shown(found[0]) if found else None
+
+    def insert(self, resource: str, values: Mapping[str, Any], now: float) -> Record:
+        """A record that a client of the API makes."""
+        self.effects.add(resource, "created")
+        record = draft(self._desk, resource, len(self.tables[resource]), now)
+        return self._put(resource, {**record, **values, "id": record["id"]}, now)
+
+    def update(
+        self,
+        resource: str,
+        record: Record,
+        values: Mapping[str, Any],
+        now: float,
+        *,
+        touched: bool = False,
+    ) -> Record:
+        """The record with other values; if none differs and nothing touched it, it stays."""
+        if not touched and all(record.get(name) == value for name, value in values.items()):
+            self.effects.add(resource, "unchanged")
+            return record
+        self.effects.add(resource, "updated")
+        return self.change(resource, str(record["id"]), values, now)
+
+    def queue(self, job: Record) -> None:
+        """Takes on a job."""
+        self.tables[JOBS].put(job)
+        self._waiting.append(job)
+
+    def running_jobs(self) -> int:
+        """How many jobs are queued or being worked on."""
+        return len(self._waiting)
+
+    def settle(self, now: float) -> None:
+        """Carries out the jobs whose time is up, in the order of their times."""
+        if not self._waiting:
+            return
+        due = sorted((job for job in self._waiting if job["due"] <= now), key=_due)
+        self._waiting = [job for job in self._waiting if job["due"] > now]
+        for job in due:
+            self.tables[JOBS].put({**job, "results": self._work(self, job)})
+
     def create(self, resource: str, fields: Mapping[str, Any], now: float) -> Record:
         if resource not in _BUILDERS:
             raise RefusedError(f"Records of {resource} cannot be made by themselves.")
@@ -89,6 +152,8 @@ class ZendeskData(Dataset):
     def change(
         self, resource: str, identifier: str, fields: Mapping[str, Any], now: float
     ) -> Record:
+        if resource in {JOBS, IDEMPOTENCY_KEYS}:
+            raise RefusedError(f"Records of {resource} follow from requests.")
         record = self.tables[resource][int(identifier)]
         return self._put(resource, {**record, **fields, "id": record["id"]}, now)
 
@@ -160,6 +225,11 @@ def shown(record: Record) -> Record:
 def export_order(record: Record) -> tuple[float, int]:
     """The order of the exports, which is also what their cursors hold."""
     return record["_stamp"], record["id"]
+
+
+def _due(job: Record) -> float:
+    moment: float = job["due"]
+    return moment
 
 
 def _stamped(resource: str, record: Record, updated: float, stamp: float) -> Record:

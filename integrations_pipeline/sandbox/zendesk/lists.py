@@ -17,12 +17,13 @@ from integrations_pipeline.sandbox.zendesk.records import account_number
 
 _SHOW_MANY = 100
 _ARCHIVED_AFTER = 120 * DAY
-_SINGULAR = {
+SINGULAR = {
     "tickets": "ticket",
     "users": "user",
     "organizations": "organization",
     "satisfaction_ratings": "satisfaction_rating",
 }
+_SEARCHED = {"users": ("external_id", "query"), "organizations": ("external_id", "name")}
 _FILTERS = {"tickets": ("external_id",), "users": ("external_id",)}
 
 
@@ -43,7 +44,7 @@ def one(resource: str) -> Callable[[ZendeskCall], Reply]:
         record = _visible(call, resource, call.params["id"])
         if record is None:
             raise not_found()
-        return Reply({_SINGULAR[resource]: shown(record)})
+        return Reply({SINGULAR[resource]: shown(record)})
 
     return handler
 
@@ -64,6 +65,38 @@ def many(resource: str) -> Callable[[ZendeskCall], Reply]:
         ]
         answer = {resource: rows, "count": len(rows), "next_page": None, "previous_page": None}
         return Reply(answer)
+
+    return handler
+
+
+def found(resource: str) -> Callable[[ZendeskCall], Reply]:
+    """The search of one resource by external id, or by name or address: what is asked for."""
+
+    def handler(call: ZendeskCall) -> Reply:
+        asked = {name: call.query[name] for name in _SEARCHED[resource] if call.query.get(name)}
+        if not asked:
+            raise bad_request("InvalidParameter", f"Give one of {', '.join(_SEARCHED[resource])}")
+        rows = call.data.live(resource)
+        return page_of(call, resource, [row for row in rows if _is_match(row, asked)])
+
+    return handler
+
+
+def _is_match(row: Record, asked: Mapping[str, str]) -> bool:
+    query = asked.get("query", "").removeprefix("email:").casefold()
+    said = not query or query in {str(row.get(name)).casefold() for name in ("email", "name")}
+    fields = {name: value for name, value in asked.items() if name != "query"}
+    return said and all(
+        str(row[name] or "").casefold() == value.casefold() for name, value in fields.items()
+    )
+
+
+def counted(resource: str) -> Callable[[ZendeskCall], Reply]:
+    """How many records there are."""
+
+    def handler(call: ZendeskCall) -> Reply:
+        value = sum(call.data.is_live(resource, one) for one in call.data.tables[resource])
+        return Reply({"count": {"value": value, "refreshed_at": iso_seconds(call.now)}})
 
     return handler
 

@@ -27,8 +27,8 @@ _FIRST_ID = {
     "ticket_metrics": 9_901_001,
     "satisfaction_ratings": 35_121,
 }
-_GROUP = 98_738_001
-_BRAND = 360_000_001
+GROUP = 98_738_001
+BRAND = 360_000_001
 _SUBJECTS = ("Order did not arrive", "Cannot log in", "Wrong amount on the invoice", "Flat tyre")
 _SCRUBBED = "SCRUBBED"
 
@@ -75,7 +75,7 @@ def user(desk: Desk, place: int, created: float) -> Record:
     sparse = is_sparse(place) and not agent
     return {
         "id": desk.id("users", place),
-        "url": _url(desk, "users", desk.id("users", place)),
+        "url": url_of(desk, "users", desk.id("users", place)),
         "name": someone.name,
         "email": None if sparse else someone.email,
         "role": ("admin" if place == 0 else "agent") if agent else "end-user",
@@ -100,7 +100,7 @@ def organization(desk: Desk, place: int, created: float) -> Record:
     sparse = is_sparse(place)
     return {
         "id": desk.id("organizations", place),
-        "url": _url(desk, "organizations", desk.id("organizations", place)),
+        "url": url_of(desk, "organizations", desk.id("organizations", place)),
         "name": firm.name,
         "domain_names": [] if sparse else [firm.domain],
         "external_id": None if sparse else f"acc-{place}",
@@ -124,7 +124,7 @@ def ticket(desk: Desk, place: int, created: float) -> Record:
     old = created < ANCHOR - 200 * DAY and dice.random() < 0.9
     return {
         "id": desk.id("tickets", place),
-        "url": _url(desk, "tickets", desk.id("tickets", place)),
+        "url": url_of(desk, "tickets", desk.id("tickets", place)),
         "external_id": f"crm-{place}" if place % 4 == 0 and not sparse else None,
         "subject": None if sparse else dice.choice(_SUBJECTS),
         "description": odd_text(place, f"It is about order {dice.randrange(1_000, 9_999)}."),
@@ -137,8 +137,8 @@ def ticket(desk: Desk, place: int, created: float) -> Record:
         "organization_id": None
         if sparse
         else desk.id("organizations", desk.organization_of(requester)),
-        "group_id": None if sparse else _GROUP,
-        "brand_id": _BRAND,
+        "group_id": None if sparse else GROUP,
+        "brand_id": BRAND,
         "tags": [] if sparse else [dice.choice(("shipping", "billing", "login"))],
         "custom_fields": [{"id": 27_642, "value": None if sparse else str(dice.randrange(1_000))}],
         "satisfaction_rating": {"score": desk.score_of_ticket(place)},
@@ -179,13 +179,13 @@ def rating(desk: Desk, place: int, created: float) -> Record:
     said = score != "offered" and place % 2 == 0
     return {
         "id": desk.id("satisfaction_ratings", place),
-        "url": _url(desk, "satisfaction_ratings", desk.id("satisfaction_ratings", place)),
+        "url": url_of(desk, "satisfaction_ratings", desk.id("satisfaction_ratings", place)),
         "ticket_id": desk.id("tickets", about),
         "score": score,
         "comment": odd_text(place, "Quick help") or None if said else None,
         "reason": None,
         "assignee_id": desk.id("users", dice.randrange(AGENTS)),
-        "group_id": _GROUP,
+        "group_id": GROUP,
         "requester_id": desk.id("users", desk.requester(about)),
         "created_at": iso_seconds(created),
     }
@@ -232,5 +232,6 @@ def _minutes(dice: Random, most: int) -> Record:
     return {"calendar": calendar, "business": calendar // 3}
 
 
-def _url(desk: Desk, resource: str, identifier: int) -> str:
+def url_of(desk: Desk, resource: str, identifier: int) -> str:
+    """Where the API has the record."""
     return f"https://{desk.account}.zendesk.com/api/v2/{resource}/{identifier}.json"

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from integrations_pipeline.sandbox.accounts import ACCOUNTS
 from integrations_pipeline.sandbox.keys import account_with_key
@@ -17,17 +17,44 @@ from integrations_pipeline.sandbox.service import (
 )
 from integrations_pipeline.sandbox.tables import Record
 from integrations_pipeline.sandbox.vault import Vault
-from integrations_pipeline.sandbox.zendesk import errors, incremental, lists, tokens
+from integrations_pipeline.sandbox.zendesk import errors, incremental, jobs, lists, tokens, writes
 from integrations_pipeline.sandbox.zendesk.data import ZendeskData
 
 _ACCOUNT_BUDGET = Budget("account", 700, 60)
 _EXPORT_BUDGET = Budget("incremental-exports", 10, 60)
 _TICKETS_BUDGET = Budget("tickets-index", 100, 60)
+_TICKET_UPDATES_BUDGET = Budget("ticket-updates", 100, 60)
+_TICKET_DELETIONS_BUDGET = Budget("ticket-deletions", 400, 60)
 _API = "/api/v2"
 _RESOURCE = re.compile(r"/api/v2/(?:incremental/)?(\w+)")
 # Metrics have no narrow scope of their own: they belong to tickets.
 _SCOPE_OF = {"ticket_metrics": "tickets", "ticket_fields": "tickets"}
-_OPEN_TO_ALL = frozenset({"oauth", "account"})
+# Jobs have none either: whoever may begin one may ask for it.
+_OPEN_TO_ALL = frozenset({"oauth", "account", "job_statuses"})
+_WRITTEN = ("tickets", "users", "organizations")
+_UPSERTED = ("users", "organizations")
+# How often one record may be updated, and in how many seconds.
+_PER_RECORD = {"tickets": (30, 600), "users": (5, 60), "organizations": (5, 60)}
+_ONE = re.compile(r"/api/v2/(tickets|users|organizations)/(\d+)")
+
+
+def _write(
+    method: str, path: str, handler: Callable[[Call[ZendeskData]], Reply]
+) -> Operation[Callable[[Call[ZendeskData]], Reply]]:
+    return Operation(method, f"{_API}/{path}", handler, writes=True)
+
+
+_WRITES = (
+    _write("POST", "tickets", writes.created_once),
+    *(_write("POST", name, writes.created(name)) for name in _UPSERTED),
+    *(_write("POST", f"{name}/create_or_update", writes.upserted(name)) for name in _UPSERTED),
+    _write("POST", "users/create_or_update_many", jobs.upsert_many("users")),
+    *(_write("POST", f"{name}/create_many", jobs.create_many(name)) for name in _WRITTEN),
+    *(_write("PUT", f"{name}/update_many", jobs.update_many(name)) for name in _WRITTEN),
+    *(_write("DELETE", f"{name}/destroy_many", jobs.destroy_many(name)) for name in _WRITTEN),
+    *(_write("PUT", f"{name}/{{id}}", writes.updated(name)) for name in _WRITTEN),
+    *(_write("DELETE", f"{name}/{{id}}", writes.deleted(name)) for name in _WRITTEN),
+)
 
 
 class Zendesk(Service[ZendeskData]):
@@ -70,6 +97,16 @@ class Zendesk(Service[ZendeskData]):
             for name in ("tickets", "users", "organizations")
         ),
         *(
+            Operation("GET", f"{_API}/{name}/count", lists.counted(name))
+            for name in ("tickets", "users", "organizations")
+        ),
+        *(
+            Operation("GET", f"{_API}/{name}/search", lists.found(name))
+            for name in ("users", "organizations")
+        ),
+        Operation("GET", f"{_API}/job_statuses/{{id}}", jobs.job_status),
+        *_WRITES,
+        *(
             Operation("GET", f"{_API}/{name}/{{id}}", lists.one(name))
             for name in ("tickets", "users", "organizations", "satisfaction_ratings")
         ),
@@ -78,7 +115,7 @@ class Zendesk(Service[ZendeskData]):
     def dataset(
         self, account: str, records: int, changed: Mapping[str, Sequence[Record]]
     ) -> ZendeskData:
-        return ZendeskData(account, records, changed)
+        return ZendeskData(account, records, changed, jobs.work_on)
 
     def account_of(self, request: ApiRequest, vault: Vault) -> str | None:
         """The subdomain says it."""
@@ -114,6 +151,18 @@ class Zendesk(Service[ZendeskData]):
             return [_ACCOUNT_BUDGET, _TICKETS_BUDGET]
         return [_ACCOUNT_BUDGET]
 
+    def budgets_of(self, request: ApiRequest) -> Sequence[Budget]:
+        """Writes draw on the account's budget and on those of what they do."""
+        one = _ONE.fullmatch(request.path)
+        if request.method == "GET":
+            return self.budgets(request.path)
+        if one is None or request.method == "POST":
+            return [_ACCOUNT_BUDGET]
+        if request.method == "DELETE":
+            return [_ACCOUNT_BUDGET, *[_TICKET_DELETIONS_BUDGET] * (one[1] == "tickets")]
+        own = Budget(request.path, *_PER_RECORD[one[1]])
+        return [_ACCOUNT_BUDGET, *[_TICKET_UPDATES_BUDGET] * (one[1] == "tickets"), own]
+
     def limit_headers(self, usages: Sequence[Usage]) -> dict[str, str]:
         return {n: v for usage in usages for n, v in errors.budget_headers(usage).items()}
 
@@ -124,8 +173,9 @@ class Zendesk(Service[ZendeskData]):
     def check_scopes(self, call: Call[ZendeskData]) -> None:
         found = _RESOURCE.match(call.request.path)
         resource = found[1] if found else ""
-        needed = f"{_SCOPE_OF.get(resource, resource)}:read"
-        if resource not in _OPEN_TO_ALL and not {"read", needed} & set(call.access.scopes):
+        access = "read" if call.request.method == "GET" else "write"
+        needed = {access, f"{_SCOPE_OF.get(resource, resource)}:{access}"}
+        if resource not in _OPEN_TO_ALL and not needed & set(call.access.scopes):
             raise errors.forbidden()
 
     def endless(self, request: ApiRequest, body: Record) -> Record:

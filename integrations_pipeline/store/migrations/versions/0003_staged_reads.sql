@@ -1,0 +1,82 @@
+ALTER TABLE integrations.integration
+    ADD COLUMN policy jsonb NOT NULL DEFAULT '{}';
+
+ALTER TABLE integrations.integration_sync_job
+    ADD COLUMN retries bigint NOT NULL DEFAULT 0,
+    ADD COLUMN not_before timestamptz,
+    ADD COLUMN cancel_asked_by text;
+
+ALTER TABLE integrations.resource_sync
+    ADD COLUMN rejected bigint NOT NULL DEFAULT 0,
+    ADD COLUMN warnings bigint NOT NULL DEFAULT 0,
+    ADD COLUMN commits bigint NOT NULL DEFAULT 0,
+    ADD COLUMN api_calls bigint NOT NULL DEFAULT 0,
+    ADD COLUMN api_bytes bigint NOT NULL DEFAULT 0,
+    ADD COLUMN waited_seconds double precision NOT NULL DEFAULT 0,
+    ADD COLUMN retries bigint NOT NULL DEFAULT 0;
+
+-- What a full read has met so far. It shows only when all of it is merged, in one transaction.
+-- Not logged: a crash of the server empties it, which the next run notices, and reads again.
+CREATE UNLOGGED TABLE integrations.staged_batch (
+    tenant_id uuid NOT NULL REFERENCES integrations.tenant ON DELETE CASCADE,
+    integration_id uuid NOT NULL,
+    resource text NOT NULL,
+    scope text NOT NULL DEFAULT '',
+    seq bigint NOT NULL,
+    seen text[] NOT NULL,
+    gone text[] NOT NULL,
+    ids text[] NOT NULL,
+    raws jsonb[] NOT NULL,
+    hashes bytea[] NOT NULL,
+    versions timestamptz[] NOT NULL,
+    customs jsonb[] NOT NULL,
+    PRIMARY KEY (tenant_id, integration_id, resource, scope, seq),
+    FOREIGN KEY (tenant_id, integration_id) REFERENCES integrations.integration ON DELETE CASCADE
+);
+-- Compressing costs more time than the space is worth: a batch lives for minutes.
+ALTER TABLE integrations.staged_batch
+    ALTER COLUMN seen SET STORAGE EXTERNAL, ALTER COLUMN gone SET STORAGE EXTERNAL,
+    ALTER COLUMN ids SET STORAGE EXTERNAL, ALTER COLUMN raws SET STORAGE EXTERNAL,
+    ALTER COLUMN hashes SET STORAGE EXTERNAL, ALTER COLUMN versions SET STORAGE EXTERNAL,
+    ALTER COLUMN customs SET STORAGE EXTERNAL;
+DROP TABLE integrations.seen_record;
+
+-- Records that could not be loaded or sent, kept until somebody looks after them.
+CREATE TABLE integrations.dead_letter (
+    tenant_id uuid NOT NULL REFERENCES integrations.tenant ON DELETE CASCADE,
+    id uuid NOT NULL,
+    integration_id uuid NOT NULL,
+    resource text NOT NULL,
+    direction text NOT NULL CHECK (direction IN ('pull', 'push')),
+    job_id uuid,
+    record_id text,
+    reason text NOT NULL,
+    payload bytea NOT NULL,
+    digest bytea NOT NULL,
+    times bigint NOT NULL DEFAULT 1,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    resolved_at timestamptz,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, integration_id) REFERENCES integrations.integration ON DELETE CASCADE
+);
+-- The same record that fails again is one letter.
+CREATE UNIQUE INDEX dead_letter_open ON integrations.dead_letter
+    (tenant_id, integration_id, resource, direction, digest) WHERE resolved_at IS NULL;
+CREATE INDEX dead_letter_record ON integrations.dead_letter
+    (tenant_id, integration_id, resource, record_id) WHERE resolved_at IS NULL;
+
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['staged_batch', 'dead_letter'] LOOP
+        EXECUTE format('ALTER TABLE integrations.%I ENABLE ROW LEVEL SECURITY', name);
+        EXECUTE format('ALTER TABLE integrations.%I FORCE ROW LEVEL SECURITY', name);
+        EXECUTE format(
+            'CREATE POLICY tenant_wall ON integrations.%I
+             USING (tenant_id = integrations.current_tenant() OR integrations.is_system())', name);
+        EXECUTE format(
+            'GRANT SELECT, INSERT, UPDATE, DELETE ON integrations.%I TO integrations_app', name);
+    END LOOP;
+END $$;

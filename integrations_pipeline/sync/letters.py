@@ -1,0 +1,131 @@
+"""Dead letters: records that could not be loaded or sent, kept with the reason."""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from uuid import uuid4
+
+from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from integrations_pipeline.oauth.accounts import IntegrationRef
+from integrations_pipeline.store import Store
+from integrations_pipeline.store.sync_models import DeadLetter
+from integrations_pipeline.sync.committing import Target
+from integrations_pipeline.sync.records import Change
+
+MOST_BYTES = 1024 * 1024
+"""Of a payload that is kept: what is larger can't be replayed, and is cut."""
+
+
+def set_aside(
+    connection: Connection, target: Target, faults: Sequence[Change], direction: str = "pull"
+) -> None:
+    """Keep records with their reasons; one that failed before is the same letter."""
+    letters = {_digest(fault): fault for fault in faults}
+    rows = [
+        {
+            "tenant_id": target.tenant_id,
+            "id": uuid4(),
+            "integration_id": target.integration_id,
+            "resource": target.resource,
+            "direction": direction,
+            "job_id": target.job_id,
+            "record_id": fault.key or None,
+            "reason": fault.fault,
+            "payload": (fault.raw or b"")[:MOST_BYTES],
+            "digest": digest,
+        }
+        for digest, fault in letters.items()
+    ]
+    if not rows:
+        return
+    given = insert(DeadLetter).values(rows)
+    connection.execute(
+        given.on_conflict_do_update(
+            index_elements=["tenant_id", "integration_id", "resource", "direction", "digest"],
+            index_where=DeadLetter.resolved_at.is_(None),
+            set_={
+                "reason": given.excluded.reason,
+                "job_id": given.excluded.job_id,
+                "times": DeadLetter.times + 1,
+                "last_at": func.clock_timestamp(),
+            },
+        )
+    )
+
+
+def has_letters(connection: Connection, target: Target) -> bool:
+    """Whether records of this resource wait to come in whole."""
+    return connection.scalar(select(DeadLetter.id).where(*_open(target)).limit(1)) is not None
+
+
+def resolve(connection: Connection, target: Target, ids: Sequence[str]) -> None:
+    """These records came in whole."""
+    connection.execute(
+        update(DeadLetter)
+        .where(*_open(target), DeadLetter.record_id.in_(ids))
+        .values(resolved_at=func.clock_timestamp())
+    )
+
+
+def open_letters(
+    store: Store,
+    ref: IntegrationRef,
+    resource: str = "",
+    direction: str = "",
+    *,
+    limit: int = 100,
+) -> list[DeadLetter]:
+    """The integration's open letters, the latest first."""
+    query = (
+        select(DeadLetter)
+        .where(*_of(ref, resource, direction))
+        .order_by(DeadLetter.last_at.desc(), DeadLetter.id)
+        .limit(limit)
+    )
+    with store.tenant(ref.tenant_id) as session:
+        return list(session.scalars(query))
+
+
+def count_letters(store: Store, ref: IntegrationRef, resource: str = "") -> int:
+    """How many letters of the integration are open."""
+    with store.tenant(ref.tenant_id) as session:
+        query = select(func.count()).select_from(DeadLetter).where(*_of(ref, resource, ""))
+        return session.execute(query).scalar_one()
+
+
+def discard(store: Store, ref: IntegrationRef, resource: str = "") -> int:
+    """Close the open letters without doing anything about them; returns how many."""
+    closing = update(DeadLetter).where(*_of(ref, resource, ""))
+    with store.tenant(ref.tenant_id) as session:
+        closed = session.execute(
+            closing.values(resolved_at=func.clock_timestamp()).returning(DeadLetter.id)
+        )
+        return len(closed.all())
+
+
+def _of(ref: IntegrationRef, resource: str, direction: str) -> list[ColumnElement[bool]]:
+    terms = [
+        DeadLetter.tenant_id == ref.tenant_id,
+        DeadLetter.integration_id == ref.id,
+        DeadLetter.resolved_at.is_(None),
+    ]
+    if resource:
+        terms.append(DeadLetter.resource == resource)
+    if direction:
+        terms.append(DeadLetter.direction == direction)
+    return terms
+
+
+def _open(target: Target) -> tuple[ColumnElement[bool], ...]:
+    return (
+        DeadLetter.tenant_id == target.tenant_id,
+        DeadLetter.integration_id == target.integration_id,
+        DeadLetter.resource == target.resource,
+        DeadLetter.direction == "pull",
+        DeadLetter.resolved_at.is_(None),
+    )
+
+
+def _digest(fault: Change) -> bytes:
+    return blake2b(fault.key.encode() + b"\0" + (fault.raw or b""), digest_size=16).digest()

@@ -1,0 +1,130 @@
+"""The SQL that brings records into a resource's table: one statement, each record written once."""
+
+from functools import cached_property
+
+from integrations_pipeline.connectors.base import Connector, Resource
+from integrations_pipeline.store.warehouse import extraction, table_name
+
+OF_INTEGRATION = "tenant_id = %(tenant)s AND integration_id = %(integration)s"
+OF_STAGE = f"{OF_INTEGRATION} AND resource = %(resource)s AND scope = %(scope)s"
+
+_GIVEN = (
+    "unnest({arrays}) AS stage(id, raw, content_hash, source_updated_at, custom)"  # one array each
+)
+GIVEN = "FROM " + _GIVEN.format(arrays="%(ids)s, %(raws)s, %(hashes)s, %(versions)s, %(customs)s")
+STAGED = (
+    "FROM integrations.staged_batch AS batch, "
+    + _GIVEN.format(arrays="batch.ids, batch.raws, batch.hashes, batch.versions, batch.customs")
+    + " WHERE batch.tenant_id = %(tenant)s AND batch.integration_id = %(integration)s"
+    " AND batch.resource = %(resource)s AND batch.scope = %(scope)s AND batch.seq = %(seq)s"
+)
+
+
+class TableSql:
+    """Statements for the table of one resource; `%(name)s` marks what they take."""
+
+    def __init__(self, connector: Connector, resource: Resource) -> None:
+        self.table = table_name(connector, resource)
+        self._resource = resource
+
+    @property
+    def has_rows(self) -> str:
+        """Whether the integration has any row, deleted ones included."""
+        return f"SELECT 1 FROM {self.table} WHERE {OF_INTEGRATION} LIMIT 1"
+
+    @property
+    def unchanged(self) -> str:
+        """Which of the given ids stand there with the given hash: nothing needs to be sent.
+
+        Not a join: a planner that knows nothing yet of a table just filled chooses one without end.
+        """
+        return f"""
+            SELECT given.id FROM unnest(%(ids)s, %(hashes)s) AS given(id, hash)
+            WHERE given.hash = (
+                SELECT row.content_hash FROM {self.table} AS row WHERE row.tenant_id = %(tenant)s
+                AND row.integration_id = %(integration)s AND row.id = given.id
+                AND row.deleted_at IS NULL)
+        """
+
+    @cached_property
+    def strict(self) -> dict[bool, str]:
+        """Merge statements (False: of given records, True: of a staged batch) that may fail."""
+        return {staged: self._merge(strict=True, staged=staged) for staged in (False, True)}
+
+    @cached_property
+    def forgiving(self) -> dict[bool, str]:
+        """The same with NULL for values that don't fit their column."""
+        return {staged: self._merge(strict=False, staged=staged) for staged in (False, True)}
+
+    @property
+    def bury(self) -> str:
+        """Mark the given ids as deleted; the last good copy stays."""
+        return f"{self._tombstone} AND id = ANY(%(gone)s)"
+
+    @property
+    def bury_unseen(self) -> str:
+        """Mark what a full read did not meet, unless it was written since the read began.
+
+        A record that showed no id could be any of them: then nothing is marked.
+        """
+        return f"""
+            WITH seen AS (
+                SELECT unnest(seen) AS id FROM integrations.staged_batch WHERE {OF_STAGE}
+            )
+            {self._tombstone} AND synced_at < %(began)s
+                AND NOT EXISTS (SELECT 1 FROM seen WHERE seen.id = row.id)
+                AND NOT EXISTS (SELECT 1 FROM integrations.staged_batch
+                    WHERE {OF_STAGE} AND '' = ANY(seen))
+        """
+
+    @property
+    def count_old(self) -> str:
+        """Of the rows that were there before a read began: those that are there still, and those
+        that this transaction has marked as deleted."""
+        return f"""
+            SELECT count(*) FILTER (WHERE deleted_at IS NULL),
+                count(*) FILTER (WHERE deleted_at = now())
+            FROM {self.table} WHERE {OF_INTEGRATION} AND first_synced_at < %(began)s
+        """
+
+    @property
+    def _tombstone(self) -> str:
+        return (
+            f"UPDATE {self.table} AS row SET deleted_at = now(), synced_at = now(), "
+            f"job_id = %(job)s WHERE {OF_INTEGRATION} AND deleted_at IS NULL"
+        )
+
+    def _merge(self, *, strict: bool, staged: bool) -> str:
+        """Typed columns from the raw record; unchanged and older rows are left alone."""
+        columns = {
+            f'"{c.name}"': extraction(c, "stage.raw", strict=strict) for c in self._resource.columns
+        }
+        names = ", ".join(columns)
+        values = ", ".join(columns.values())
+        refreshed = ", ".join(f"{name} = EXCLUDED.{name}" for name in columns)
+        return f"""
+            WITH merged AS (
+                INSERT INTO {self.table} AS row (
+                    tenant_id, integration_id, id, raw, content_hash, source_updated_at, job_id,
+                    custom, {names})
+                SELECT %(tenant)s, %(integration)s, stage.id, stage.raw, stage.content_hash,
+                    stage.source_updated_at, %(job)s, COALESCE(stage.custom, '{{}}'), {values}
+                {STAGED if staged else GIVEN}
+                ON CONFLICT (tenant_id, integration_id, id) DO UPDATE SET
+                    raw = EXCLUDED.raw,
+                    content_hash = EXCLUDED.content_hash,
+                    source_updated_at =
+                        COALESCE(EXCLUDED.source_updated_at, row.source_updated_at),
+                    job_id = EXCLUDED.job_id,
+                    custom = EXCLUDED.custom,
+                    synced_at = now(),
+                    deleted_at = NULL,
+                    {refreshed}
+                WHERE (row.content_hash <> EXCLUDED.content_hash OR row.deleted_at IS NOT NULL)
+                    AND (EXCLUDED.source_updated_at >= row.source_updated_at) IS NOT FALSE
+                    AND (row.synced_at < %(began)s OR row.job_id = EXCLUDED.job_id
+                        OR EXCLUDED.source_updated_at > row.source_updated_at)
+                RETURNING (xmax = 0) AS is_new
+            )
+            SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM merged
+        """
