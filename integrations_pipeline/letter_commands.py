@@ -55,13 +55,15 @@ def show_letter(key: Key, letter: Annotated[str, typer.Argument(help="Its id.")]
 
 @letters.command()
 def replay(key: Key, resource: OneResource = "", as_json: AsJson = False) -> None:
-    """Try to load them again, after a mapping or a rule was changed; asks the service nothing."""
+    """Load them again, after a mapping or a rule was changed; what was to be sent waits again."""
     from integrations_pipeline.oauth import find_integration
     from integrations_pipeline.serving import sync_here
     from integrations_pipeline.sync import SyncRequest
     from integrations_pipeline.sync.letters import count_letters
+    from integrations_pipeline.sync.outbox import retry
 
     with opened() as store:
+        waiting = retry(store, find_integration(store, key), resource or None)
         request = SyncRequest(
             sync_type="SELECTIVE",
             resources=[resource] if resource else [],
@@ -72,6 +74,10 @@ def replay(key: Key, resource: OneResource = "", as_json: AsJson = False) -> Non
         left = count_letters(store, find_integration(store, key), resource)
     show(told["resources"], as_json, empty="Nothing to do.")
     if not as_json:
+        if waiting:
+            console.print(
+                f"{waiting} rows wait again. Next: integrations sync {key} --direction push"
+            )
         console.print(f"{left} are still set aside." if left else "No record is set aside now.")
     raise typer.Exit(0 if told["status"] == "COMPLETED" else 1)
 

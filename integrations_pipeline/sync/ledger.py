@@ -197,7 +197,7 @@ class Ledger:
         set_aside(connection, self._committer.target, [*found.faults, *refused])
 
 
-def _record(intent: Intent) -> tuple[str, str]:
+def _record(intent: Any) -> tuple[str, str]:
     """Which record an intent is about, as far as it tells."""
     if intent.record_id:
         return "record", intent.record_id

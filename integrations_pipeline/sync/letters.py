@@ -59,6 +59,13 @@ def has_letters(connection: Connection, target: Target) -> bool:
     return connection.scalar(select(DeadLetter.id).where(*_open(target)).limit(1)) is not None
 
 
+def name_letter(store: Store, letter: DeadLetter, record_id: str) -> None:
+    """Whose record it is, now that its id can be read: the letter closes when that comes in."""
+    mine = (DeadLetter.tenant_id == letter.tenant_id, DeadLetter.id == letter.id)
+    with store.tenant(letter.tenant_id) as session:
+        session.execute(update(DeadLetter).where(*mine).values(record_id=record_id))
+
+
 def resolve(connection: Connection, target: Target, ids: Sequence[str]) -> None:
     """These records came in whole."""
     connection.execute(

@@ -60,6 +60,5 @@ class Mirror:
     @cached_property
     def _fields(self) -> tuple[str, ...]:
         part = self._part
-        fields = service_fields(part.resource, part.client, part.request.fields, ())
-        extra = self._mapper.extra_fields(part.resource) if self._mapper else ()
-        return tuple(dict.fromkeys((*fields, *extra))) if fields else ()
+        mapped = self._mapper.sources if self._mapper else ()
+        return service_fields(part.resource, part.client, part.request.fields, (), mapped)

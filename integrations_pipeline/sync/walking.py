@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from typing import Any
 from urllib.parse import urljoin
 
 import orjson
+from xxhash import xxh3_128_digest
 
 from integrations_pipeline.connectors.base import Listing, SearchChanges, SearchPage
 from integrations_pipeline.connectors.open_pages import OpenPages
@@ -49,7 +49,7 @@ class Trail:
         """
         self._count(path)
         for thing in (position, rows):
-            digest = blake2b(orjson.dumps(thing), digest_size=16).digest()
+            digest = xxh3_128_digest(orjson.dumps(thing))
             if thing and self._pages[digest] > self._repeats:
                 raise AnswerError(f"{path}: the chain of pages runs in a circle.")
             self._pages[digest] += 1
@@ -235,7 +235,7 @@ class _OpenWalk:
 
     def _ids(self, rows: list[Any]) -> bytes:
         ids = [dig(row, self._paginator.id_at) for row in rows]
-        return blake2b(orjson.dumps(ids), digest_size=16).digest()
+        return xxh3_128_digest(orjson.dumps(ids))
 
 
 def search(client: ServiceClient, first: SearchPage, max_pages: int) -> Iterator[Walked]:

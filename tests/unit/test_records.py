@@ -66,16 +66,16 @@ def test_a_resource_without_a_stamp_has_no_version() -> None:
 
 @pytest.mark.parametrize("row", ["text", 5, None, ["list"], True])
 def test_a_row_must_be_an_object(row) -> None:
-    for read in (Reader(THINGS).changes, Reader(THINGS).gone):
+    for read, rows in ((Reader(THINGS).changes, 11), (Reader(THINGS).gone, 1)):
         with pytest.raises(AnswerError, match="instead of an object"):
-            list(read([row]))
+            list(read([row] * rows))
 
 
 @pytest.mark.parametrize("key", [None, "", {}, [], True, False])
 def test_a_record_needs_a_usable_key(key) -> None:
-    for read in (Reader(THINGS).changes, Reader(THINGS).gone):
+    for read, rows in ((Reader(THINGS).changes, 11), (Reader(THINGS).gone, 1)):
         with pytest.raises(AnswerError, match="'id'"):
-            list(read([{"id": key}]))
+            list(read([{"id": key}] * rows))
 
 
 @pytest.mark.parametrize(("key", "text_key"), [(5, "5"), (0, "0"), ("a", "a"), (2**60, str(2**60))])
@@ -85,7 +85,15 @@ def test_keys_are_text(key, text_key) -> None:
 
 def test_a_key_that_postgres_cannot_hold_is_refused() -> None:
     with pytest.raises(AnswerError):
-        changes([{"id": "a\x00b"}])
+        changes([{"id": "a\x00b"}] * 11)
+
+
+def test_a_short_page_of_broken_records_is_set_aside() -> None:
+    rows = [{"id": None}, "text"]
+
+    faults = [change.fault for change in changes(rows)]
+
+    assert faults == ["A record has no usable 'id'.", "A record is a str instead of an object."]
 
 
 STRINGS = [

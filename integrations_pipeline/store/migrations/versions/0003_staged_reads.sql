@@ -80,3 +80,14 @@ BEGIN
             'GRANT SELECT, INSERT, UPDATE, DELETE ON integrations.%I TO integrations_app', name);
     END LOOP;
 END $$;
+
+-- As before, but what is no number is caught as well: a block does not catch what its declarations
+-- raise.
+CREATE OR REPLACE FUNCTION integrations.try_epoch(value text, per_second integer)
+RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE seconds double precision;
+BEGIN
+    seconds := value::double precision / per_second;
+    IF seconds NOT BETWEEN -62135596800 AND 253402300799 THEN RETURN NULL; END IF; -- years 1 to 9999
+    RETURN to_timestamp(seconds);
+EXCEPTION WHEN data_exception THEN RETURN NULL; END $$;
