@@ -6,7 +6,8 @@ untouched. A statement that takes arrays needs no table in between, so a record 
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -22,82 +23,83 @@ _length = struct.Struct(">i").pack
 _json = struct.Struct(">iB").pack  # length, version of jsonb's binary form
 _time = struct.Struct(">iq").pack
 _NULL = struct.pack(">i", -1)
+_NOTHING = (_NULL, b"")
 
 
-class _Array(bytes):
+@dataclass(frozen=True, slots=True)
+class _Array:
     """An array in its binary form."""
 
-    element = 0
-    oid = 0
-
-    @classmethod
-    def of(cls, parts: Sequence[bytes]) -> "_Array":
-        """The array of encoded elements; an empty one has no dimension."""
-        if not parts:
-            return cls(struct.pack(">iiI", 0, 0, cls.element))
-        return cls(b"".join((_head(1, 1, cls.element, len(parts), 1), *parts)))
+    data: bytes
 
 
 class Texts(_Array):
     """A `text[]`."""
 
-    element, oid = 25, 1009
-
 
 class Bytes(_Array):
     """A `bytea[]`."""
-
-    element, oid = 17, 1001
 
 
 class Times(_Array):
     """A `timestamptz[]`."""
 
-    element, oid = 1184, 1185
-
 
 class Jsons(_Array):
     """A `jsonb[]`."""
 
-    element, oid = 3802, 3807
+
+TYPES: dict[type[_Array], tuple[int, int]] = {
+    Texts: (25, 1009),
+    Bytes: (17, 1001),
+    Times: (1184, 1185),
+    Jsons: (3802, 3807),
+}
+"""Numbers of the element's type and of the array's (pg_type.dat)."""
 
 
 def texts(values: Iterable[str]) -> _Array:
     """Texts; none may be None."""
-    return Texts.of([_length(len(raw)) + raw for value in values for raw in (value.encode(),)])
+    return blobs((value.encode() for value in values), Texts)
 
 
-def blobs(values: Iterable[bytes]) -> _Array:
+def blobs(values: Iterable[bytes], kind: type[_Array] = Bytes) -> _Array:
     """Byte strings; none may be None."""
-    return Bytes.of([_length(len(value)) + value for value in values])
+    return _array(kind, [part for value in values for part in (_length(len(value)), value)])
 
 
 def times(values: Iterable[datetime | None]) -> _Array:
     """Points in time, to the microsecond."""
-    return Times.of(
-        [_NULL if at is None else _time(8, (at - EPOCH) // _MICROSECOND) for at in values]
-    )
+    parts = [_NULL if at is None else _time(8, (at - EPOCH) // _MICROSECOND) for at in values]
+    return _array(Times, parts, each=1)
 
 
 def jsons(values: Iterable[bytes | None]) -> _Array:
     """JSON texts, unread."""
-    return Jsons.of(
-        [_NULL if value is None else _json(len(value) + 1, 1) + value for value in values]
-    )
+    told = [_NOTHING if v is None else (_json(len(v) + 1, 1), v) for v in values]
+    return _array(Jsons, [part for pair in told for part in pair])
+
+
+def _array(kind: type[_Array], parts: list[bytes], *, each: int = 2) -> _Array:
+    """The array of encoded elements of so many parts each; an empty one has no dimension."""
+    element = TYPES[kind][0]
+    if not parts:
+        return kind(struct.pack(">iiI", 0, 0, element))
+    return kind(b"".join((_head(1, 1, element, len(parts) // each, 1), *parts)))
 
 
 def _dumper(kind: type[_Array]) -> type[Dumper]:
     class ArrayDumper(Dumper):
-        oid = kind.oid
+        oid = TYPES[kind][1]
         format = Format.BINARY
 
         def dump(self, obj: Any) -> bytes:
-            return cast("bytes", obj)
+            return cast("_Array", obj).data
 
     return ArrayDumper
 
 
-_DUMPERS = {kind: _dumper(kind) for kind in (Texts, Bytes, Times, Jsons)}
+_DUMPERS = {kind: _dumper(kind) for kind in TYPES}
 
 
 def accept_arrays(connection: Connection) -> None:

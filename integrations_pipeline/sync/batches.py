@@ -48,6 +48,8 @@ class Batch:
     """The end of a full read."""
     whole: bool = False
     """At that end: what it did not meet is gone."""
+    quick: bool = False
+    """It came so fast that reading it again costs less than keeping it."""
 
 
 class _Group:
@@ -65,12 +67,16 @@ class _Group:
         self._batches.append(batch)
         self._rows += len(batch.changes)
         self._bytes += sum(len(change.raw or b"") for change in batch.changes)
-        full = self._rows >= GROUP_ROWS or self._bytes >= GROUP_BYTES
-        return full or time.monotonic() >= self._due
+        return self._is_full or time.monotonic() >= self._due
+
+    @property
+    def _is_full(self) -> bool:
+        return self._rows >= GROUP_ROWS or self._bytes >= GROUP_BYTES
 
     def taken(self) -> Iterator[Batch]:
         """All of them as one batch, if there are any."""
         batches, self._batches = self._batches, []
+        quick = self._is_full and time.monotonic() < self._due
         self._rows = self._bytes = 0
         if batches:
             last = batches[-1]
@@ -83,6 +89,7 @@ class _Group:
                 progress=placed.progress,
                 complete=last.complete,
                 whole=last.whole,
+                quick=quick,
             )
 
 

@@ -196,9 +196,7 @@ def _known_resources(ref: IntegrationRef, names: Sequence[str]) -> tuple[str, ..
     return found
 
 
-def _writable(
-    ref: IntegrationRef, request: SyncRequest, names: tuple[str, ...]
-) -> tuple[str, ...]:
+def _writable(ref: IntegrationRef, request: SyncRequest, names: tuple[str, ...]) -> tuple[str, ...]:
     """Those that can be written to, or an error where another one was named."""
     can = tuple(one.name for one in ref.connector.resources if one.push is not None)
     found = tuple(name for name in names if name in can)

@@ -189,7 +189,7 @@ class Ledger:
             return
         found = Sorted.of(changes)
         self._rows.had_rows = True  # the first record may come in by being written
-        changed = self._rows.changed(connection, found.present)
+        changed = self._rows.changed(connection, found)
         _, refused = self._rows.written(
             connection, changed, lambda given: self._rows.merge(connection, given)
         )

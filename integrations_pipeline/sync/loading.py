@@ -24,10 +24,13 @@ class Loader:
         target: Target,
         *,
         max_deleted_share: float = 1.0,
+        keep_all: bool = True,
     ) -> None:
+        """`keep_all`: whether a full read of a fast service stages its records as well."""
         self._committer = Committer(store, target)
         self._rows = Rows(self._committer, TableSql(connector, resource))
         self._max_deleted_share = max_deleted_share
+        self._keep_all = keep_all
         self._staging: Staging | None = None
 
     def load(self, batch: Batch) -> Counts:
@@ -42,7 +45,11 @@ class Loader:
         if batch.begins is not None:
             self.close()
             self._staging = Staging(
-                self._committer, self._rows, batch, max_deleted_share=self._max_deleted_share
+                self._committer,
+                self._rows,
+                batch,
+                max_deleted_share=self._max_deleted_share,
+                keep_all=self._keep_all,
             )
             return Counts()
         try:
@@ -61,11 +68,12 @@ class Loader:
 
     def _merge(self, connection: Connection, batch: Batch) -> Counts:
         found = Sorted.of(batch.changes)
-        changed = self._rows.changed(connection, found.present)
+        deleted = self._rows.bury(connection, found.gone)
+        changed = self._rows.changed(connection, found)
         (created, updated), refused = self._rows.written(
             connection, changed, lambda given: self._rows.merge(connection, given)
         )
-        deleted = self._rows.bury(connection, found.gone)
+        deleted += self._rows.bury(connection, found.again)
         self._rows.keep_faults(connection, found, refused)
         rejected = len(found.faults) + len(refused)
         counts = Counts(
@@ -73,7 +81,7 @@ class Loader:
             created=created,
             updated=updated,
             deleted=deleted,
-            unchanged=len(found) - created - updated - deleted - rejected,
+            unchanged=max(0, len(found) - created - updated - deleted - rejected),
             rejected=rejected,
         )
         self._committer.save_checkpoint(connection, batch.cursor, batch.progress)

@@ -60,7 +60,7 @@ def pull(part: Part) -> None:
         part.client.priority = Priority.BULK if place.mode == "full" else Priority.INCREMENTAL
         part.note("INFO", f"Reading {place.mode}.")
         try:
-            _read(part, place, target, mapper)
+            _read(part, place, target, mapper, keep_all=attempt > 1)
         except StagedLostError as error:
             if attempt == TRIES:
                 raise
@@ -87,10 +87,19 @@ def target_of(part: Part) -> Target:
     )
 
 
-def _read(part: Part, place: Place, target: Target, mapper: FieldMapper | None) -> None:
+def _read(
+    part: Part, place: Place, target: Target, mapper: FieldMapper | None, *, keep_all: bool
+) -> None:
     accepted = part.request.accept_deletions
     share = 1.0 if accepted else part.ref.policy.max_deleted_share
-    loader = Loader(part.store, part.ref.connector, part.resource, target, max_deleted_share=share)
+    loader = Loader(
+        part.store,
+        part.ref.connector,
+        part.resource,
+        target,
+        max_deleted_share=share,
+        keep_all=keep_all,
+    )
     with watched(part) as watch, closing(loader):
         batches = ahead(grouped(_batches(part, place, mapper, watch)))
         with closing(batches):

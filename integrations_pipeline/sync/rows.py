@@ -30,8 +30,10 @@ class Sorted:
 
     present: list[Change]
     gone: list[str]
-    """Those that are deleted in the end; such a record may be among the present ones as well."""
+    """Those that were told to be deleted, before or after they were present."""
     faults: list[Change]
+    ended: set[str]
+    """Those of them that are deleted in the end."""
 
     @classmethod
     def of(cls, changes: Iterable[Change]) -> "Sorted":
@@ -39,21 +41,29 @@ class Sorted:
         faults: list[Change] = []
         latest: dict[str, Change] = {}
         gone: dict[str, None] = {}
+        ended: set[str] = set()
         for change in changes:
             key = change.key
             if change.fault is not None:
                 faults.append(change)
             elif change.raw is None:
                 gone[key] = None
+                ended.add(key)
             elif key not in latest or _is_newer(change, latest[key]):
                 latest[key] = change
-                gone.pop(key, None)
-        return cls(list(latest.values()), list(gone), faults)
+                ended.discard(key)
+        return cls(list(latest.values()), list(gone), faults, ended)
+
+    @property
+    def again(self) -> list[str]:
+        """Those to be marked as deleted once more, after they were written."""
+        return [c.key for c in self.present if c.key in self.ended] if self.ended else []
 
     @property
     def seen(self) -> list[str]:
         """The ids of records that are there, loaded or not; empty for one that shows no id."""
-        return [c.key for c in self.present] + [c.key for c in self.faults]
+        there = (c.key for c in self.present if c.key not in self.ended)
+        return [*there, *(c.key for c in self.faults)]
 
     def __len__(self) -> int:
         """How many records they concern."""
@@ -72,13 +82,14 @@ class Rows:
         self._faults: list[Change] = []
         self.had_rows, self._had_letters = committer.run(self._look)
 
-    def changed(self, connection: Connection, present: list[Change]) -> list[Change]:
+    def changed(self, connection: Connection, found: Sorted) -> list[Change]:
         """Those that are not there already, as they are."""
+        present = found.present
         if not self.had_rows or not present:
             return present
         given = {"ids": texts(c.key for c in present), "hashes": blobs(_digest(c) for c in present)}
-        found = connection.exec_driver_sql(self.sql.unchanged, {**self._names, **given})
-        same = set(found.scalars())
+        same_ids = connection.exec_driver_sql(self.sql.unchanged, {**self._names, **given})
+        same = set(same_ids.scalars()).difference(found.gone)
         return [change for change in present if change.key not in same]
 
     def written(
@@ -106,11 +117,17 @@ class Rows:
         self.had_rows = True
         return self._merged(connection, staged=False, names=arrays(changes))
 
-    def merge_staged(self, connection: Connection, seq: int, began: str) -> tuple[int, int]:
-        """Write a staged batch; rows that were written since the read began stay."""
-        return self._merged(connection, staged=True, names={"seq": seq, "began": began})
+    def merge_full(
+        self, connection: Connection, seq: int, given: list[Change] | None, began: str
+    ) -> tuple[int, int]:
+        """Write a batch of a full read; rows that were written since the read began stay."""
+        if given is None:
+            return self._merged(connection, staged=True, names={"seq": seq, "began": began})
+        if not given:
+            return 0, 0
+        return self._merged(connection, staged=False, names={**arrays(given), "began": began})
 
-    def bury(self, connection: Connection, gone: list[str]) -> int:
+    def bury(self, connection: Connection, gone: list[str] | None) -> int:
         """Mark records as deleted; returns how many were not yet."""
         if not gone:
             return 0

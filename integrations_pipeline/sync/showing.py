@@ -1,7 +1,8 @@
 """The transaction in which a full read shows: open while the service is asked for more."""
 
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -13,11 +14,14 @@ from integrations_pipeline.store.patience import patiently
 from integrations_pipeline.sync.committing import Committer
 from integrations_pipeline.sync.counts import Counts
 from integrations_pipeline.sync.merging import OF_STAGE
+from integrations_pipeline.sync.records import Change
 from integrations_pipeline.sync.rows import Rows
 
 log = structlog.get_logger("integrations_pipeline.sync")
-OLDEST_SECONDS = 300.0
+OLDEST_SECONDS = 900.0
 """An open transaction keeps the server from cleaning up: it must not grow older than this."""
+MOST_GIVEN = 2
+"""Batches that are not staged wait in memory to be merged: so many at most."""
 End = Callable[[Connection, Counts], Counts]
 """What is done last in the transaction; takes and gives what became of the records."""
 
@@ -35,19 +39,26 @@ class OpenMerge:
         self._counts = Counts()
         self._merged = 0
         self._ahead = True
+        self._room = threading.Semaphore(MOST_GIVEN)
+        self._has_given = False
+        """Whether there are batches that can't be merged again."""
         self._ended: Counts | None = None
         """What the transaction came to, as far as it is known whether it was committed."""
 
-    def submit(self, seqs: Iterable[int]) -> None:
-        """Merge these as soon as possible."""
-        for seq in seqs:
+    def submit(self, seq: int, given: list[Change] | None = None) -> None:
+        """Merge a staged batch as soon as possible; `given` are its changes if it lacks them."""
+        if given is None:
             self._pool.submit(self._merge_ahead, seq)
+            return
+        self._has_given = True
+        self._room.acquire()
+        self._pool.submit(self._merge_given, seq, given)
 
     def commit(self, total: int, end: End) -> Counts:
         """Merge what is not merged yet of `total` batches, do `end`, and commit.
 
         Raises:
-            StagedLostError: some of the batches are gone.
+            StagedLostError: some of the batches are gone, and must be read again.
         """
         return patiently(lambda: self._pool.submit(self._commit, total, end).result())
 
@@ -57,28 +68,36 @@ class OpenMerge:
         self._pool.submit(self._discard)
         self._pool.shutdown(wait=True, cancel_futures=False)
 
-    def _merge_ahead(self, seq: int) -> None:
+    def _merge_given(self, seq: int, given: list[Change]) -> None:
+        try:
+            self._merge_ahead(seq, given)
+        finally:
+            self._room.release()
+
+    def _merge_ahead(self, seq: int, given: list[Change] | None = None) -> None:
         """A fault here costs nothing but time: all is merged again in the end."""
         if not self._ahead:
             return
         try:
             if self._connection is not None and self._age() > OLDEST_SECONDS:
                 raise TimeoutError("The transaction is too old.")
-            self._merge(seq)
+            self._merge(seq, given)
         except Exception as error:  # noqa: BLE001 - whatever it is, it shows again in the end
             log.debug("merging ahead ended", reason=type(error).__name__)
             self._ahead = False
             self._discard()
 
-    def _merge(self, seq: int) -> None:
+    def _merge(self, seq: int, given: list[Change] | None = None) -> None:
         connection = self._connection or self._open()
         names = {**self._committer.names, "seq": seq}
         found = connection.exec_driver_sql(_SIZES, names).first()
         if found is None:
             raise StagedLostError("The database was restarted and lost what had been read.")
-        created, updated = self._rows.merge_staged(connection, seq, self._began)
         deleted = self._rows.bury(connection, found.gone)
-        same = found.size + len(found.gone) - created - updated - deleted
+        created, updated = self._rows.merge_full(connection, seq, given, self._began)
+        deleted += self._rows.bury(connection, found.again)
+        size = found.size if given is None else len(given)
+        same = max(0, size + len(found.gone) - created - updated - deleted)
         self._counts += Counts(created=created, updated=updated, deleted=deleted, unchanged=same)
         self._merged += 1
 
@@ -89,6 +108,8 @@ class OpenMerge:
         try:
             if self._connection is None or self._merged != total:
                 self._discard()
+                if self._has_given:
+                    raise StagedLostError("The transaction of a full read was lost.")
                 for seq in range(total):
                     self._merge(seq)
             connection = self._connection or self._open()
@@ -118,6 +139,8 @@ class OpenMerge:
 
 
 _SIZES = f"""
-    SELECT cardinality(ids) AS size, gone FROM integrations.staged_batch
+    SELECT cardinality(ids) AS size, gone, CASE WHEN gone <> '{{}}' THEN ARRAY(
+        (SELECT unnest(gone) INTERSECT SELECT unnest(ids)) EXCEPT SELECT unnest(seen)
+    ) END AS again FROM integrations.staged_batch
     WHERE {OF_STAGE} AND seq = %(seq)s
 """

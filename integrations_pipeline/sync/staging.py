@@ -4,6 +4,9 @@ What has been read is kept in the database, so that a crash loses nothing of it.
 is asked for more, a second connection merges what is there already, in a transaction that stays
 open and is committed with the end of the read. Should it fail or grow old, it is thrown away, and
 everything is merged at the end from what was staged.
+
+Of a service that is faster than the database only the ids are staged: its records go straight
+into the open transaction, and should that fail, they are read again, and staged.
 """
 
 from typing import Any
@@ -25,18 +28,27 @@ class Staging:
     """One full read of one resource, from its beginning or from where it stopped."""
 
     def __init__(
-        self, committer: Committer, rows: Rows, first: Batch, *, max_deleted_share: float
+        self,
+        committer: Committer,
+        rows: Rows,
+        first: Batch,
+        *,
+        max_deleted_share: float,
+        keep_all: bool,
     ) -> None:
         self._committer = committer
         self._rows = rows
         self._max_deleted_share = max_deleted_share
         if first.begins:
             self._seq, self._began = 0, committer.run(self._empty)
+            self._keeps: bool | None = keep_all or None  # None: not decided yet
         else:  # go on with what was staged before
             progress = first.progress or {}
             self._seq, self._began = progress["staged"], progress["staged_from"]
+            self._keeps = True
         self._merge = OpenMerge(committer, rows, self._began)
-        self._merge.submit(range(self._seq))
+        for seq in range(self._seq):
+            self._merge.submit(seq)
 
     def take(self, batch: Batch) -> Counts:
         """Stage a batch; at the end of the read, show all of it.
@@ -49,9 +61,12 @@ class Staging:
         found = Sorted.of(batch.changes)
         counts = Counts()
         if len(found) or batch.progress:
-            counts = self._rows.committed(self._staged(batch, found))
+            if self._keeps is None:
+                self._keeps = not batch.quick
+            counts, given = self._staged(batch, found)
+            self._rows.committed(counts)
+            self._merge.submit(self._seq, given)
             self._seq += 1
-            self._merge.submit((self._seq - 1,))
         if not batch.complete:
             return counts
         try:
@@ -61,7 +76,7 @@ class Staging:
             raise
         return counts + shown
 
-    def _staged(self, batch: Batch, found: Sorted) -> Counts:
+    def _staged(self, batch: Batch, found: Sorted) -> tuple[Counts, list[Change] | None]:
         try:
             return self._committer.run_once(lambda c: self._stage(c, batch, found))
         except RejectedRecordsError:
@@ -76,26 +91,30 @@ class Staging:
         connection.exec_driver_sql(_EMPTY, self._committer.names)
         return str(connection.scalar(text("SELECT clock_timestamp()::text")))
 
-    def _stage(self, connection: Connection, batch: Batch, found: Sorted) -> Counts:
+    def _stage(
+        self, connection: Connection, batch: Batch, found: Sorted
+    ) -> tuple[Counts, list[Change] | None]:
+        """What became of the batch, and its changes if they were not staged."""
         # a crash of the server empties the stage, and with it goes the progress that it covers
         connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
         if self._seq and not self._is_staged(connection, self._seq - 1):
             raise StagedLostError("The database was restarted and lost what had been read.")
         counts = Counts(processed=len(found), rejected=len(found.faults))
-        changed = self._rows.changed(connection, found.present)
+        changed = self._rows.changed(connection, found)
 
         def write(changes: list[Change]) -> None:
             values = {"seq": self._seq, "seen": texts(found.seen), "gone": texts(found.gone)}
             names = {**self._committer.names, **values, **arrays(changes)}
             connection.exec_driver_sql(_STAGE, names)
 
-        _, refused = self._rows.written(connection, changed, write)
+        given = None if self._keeps or found.gone else changed
+        _, refused = self._rows.written(connection, changed if given is None else [], write)
         self._rows.keep_faults(connection, found, refused)
         counts += Counts(unchanged=len(found.present) - len(changed), rejected=len(refused))
-        progress = {**(batch.progress or {}), "staged": self._seq + 1, "staged_from": self._began}
-        self._committer.save_checkpoint(connection, None, progress)
+        place = {**(batch.progress or {}), "staged": self._seq + 1, "staged_from": self._began}
+        self._committer.save_checkpoint(connection, None, place if self._keeps else None)
         self._committer.count(connection, counts, batch.pages)
-        return counts
+        return counts, given
 
     def _is_staged(self, connection: Connection, seq: int) -> bool:
         names = {**self._committer.names, "seq": seq}
