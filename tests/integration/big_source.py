@@ -117,6 +117,11 @@ class Source:
             del self.records[key]
         self.gone += ids if told else []
 
+    def spoil(self, ids: list[int], **fields: Any) -> None:
+        """Send these records with other fields as well."""
+        for key in ids:
+            self.odd[key] = orjson.dumps({**orjson.loads(self._shown(key)), **fields})
+
     def digest(self) -> tuple[int, str]:
         """How many records there are, and a checksum over ids and contents."""
         lines = "\n".join(f"{k} {v} {a}" for k, (v, a) in sorted(self.records.items()))
@@ -258,3 +263,13 @@ def trickling(to: socket.socket, whole: bytes) -> None:
     for place in range(len(whole)):
         to.sendall(whole[place : place + 1])
         time.sleep(0.1)
+
+
+def once(fault: Fault) -> Fault:
+    """A fault that passes."""
+    left = iter([fault])
+
+    def answer(to: socket.socket, whole: bytes) -> None:
+        next(left, socket.socket.sendall)(to, whole)
+
+    return answer

@@ -58,6 +58,7 @@ class Big:
     store: Store
     ref: IntegrationRef
     home: Path
+    page: int = 1000
 
     def sync(self, *, on_progress: Progress | None = None, **request: Any) -> JobResult:
         """A sync, carried out here; it waits until a run that has died is known to be dead."""
@@ -78,7 +79,7 @@ class Big:
         """Carry a job out in a process of its own."""
         url = url or self.store.url.render_as_string(hide_password=False)
         overrides = str(self.store.settings.connector_overrides)
-        where = (url, str(self.home), overrides, self.ref.key, job_id, group_rows)
+        where = (url, str(self.home), overrides, self.ref.key, job_id, group_rows, self.page)
         return Run(where)
 
     def state(self) -> State:
@@ -148,13 +149,20 @@ class Run:
 
 
 def _work(
-    parent: Any, url: str, home: str, overrides: str, key: str, job_id: UUID, group_rows: int
+    parent: Any,
+    url: str,
+    home: str,
+    overrides: str,
+    key: str,
+    job_id: UUID,
+    group_rows: int,
+    page: int,
 ) -> None:
     batches.GROUP_ROWS = group_rows  # more commits, so more points to be killed at
     settings = Settings(home=Path(home), connector_overrides=Path(overrides), lease_seconds=3)
     settings.database_url = SecretStr(url)
     store = open_store(settings, [*CONNECTORS.values(), BIG])
-    ref = replace(find_integration(store, key), connector=BIG)
+    ref = replace(find_integration(store, key), connector=connector(page))
     try:
         parent.send(str(execute_sync_job(store, ref, job_id).status))
     except Exception as error:  # noqa: BLE001 - the test looks at it
@@ -181,7 +189,7 @@ def big(
     made = create_integration(store, tenant, "stripe", "b", client_id="c", client_secret="s")
     store_oauth_token(store, made, TokenSet("token", None, None, ()))
     found = find_integration(store, made.key)
-    return Big(source, store, replace(found, connector=connector(page)), home)
+    return Big(source, store, replace(found, connector=connector(page)), home, page)
 
 
 def open_big(settings: Settings) -> Store:
