@@ -149,6 +149,7 @@ class StagedBatch(Base):
     hashes: Mapped[list[bytes]] = mapped_column(ARRAY(LargeBinary))
     versions: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)))
     customs: Mapped[list[Any]] = mapped_column(ARRAY(JSONB))
+    staged_at: Mapped[datetime] = now_column()
 
 
 class SeenField(Base):

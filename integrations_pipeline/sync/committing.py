@@ -99,6 +99,11 @@ class Committer:
         if not connection.scalar(text(_FENCE), self.names):
             raise FenceLostError("This job was ended or taken over; nothing more is written.")
 
+    def check_fence(self, connection: Connection) -> None:
+        """Make sure that the job is ours at this moment, without keeping it so."""
+        if not connection.scalar(text(_FENCE.replace("FOR SHARE", "")), self.names):
+            raise FenceLostError("This job was ended or taken over; nothing more is written.")
+
     def save_checkpoint(
         self,
         connection: Connection,

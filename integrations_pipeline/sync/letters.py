@@ -2,10 +2,21 @@
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    DateTime,
+    cast,
+    exists,
+    func,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
 
 from integrations_pipeline.oauth.accounts import IntegrationRef
 from integrations_pipeline.store import Store
@@ -73,6 +84,36 @@ def resolve(connection: Connection, target: Target, ids: Sequence[str]) -> None:
         .where(*_open(target), DeadLetter.record_id.in_(ids))
         .values(resolved_at=func.clock_timestamp())
     )
+
+
+def resolve_older(connection: Connection, target: Target, began: str) -> None:
+    """What failed last before a moment is well again."""
+    connection.execute(
+        update(DeadLetter)
+        .where(*_open(target), DeadLetter.last_at < cast(began, DateTime(timezone=True)))
+        .values(resolved_at=func.clock_timestamp())
+    )
+
+
+def latest_letters(
+    store: Store, ref: IntegrationRef, resource: str, *, after: UUID | None, limit: int
+) -> list[DeadLetter]:
+    """Open letters in the order of their ids, of each record only the one that came last."""
+    newer = aliased(DeadLetter)
+    overtaken = exists().where(
+        newer.tenant_id == DeadLetter.tenant_id,
+        newer.integration_id == DeadLetter.integration_id,
+        newer.resource == DeadLetter.resource,
+        newer.direction == DeadLetter.direction,
+        newer.record_id == DeadLetter.record_id,
+        newer.resolved_at.is_(None),
+        tuple_(newer.last_at, newer.id) > tuple_(DeadLetter.last_at, DeadLetter.id),
+    )
+    query = select(DeadLetter).where(*_of(ref, resource, "pull"), ~overtaken)
+    if after is not None:
+        query = query.where(DeadLetter.id > after)
+    with store.tenant(ref.tenant_id) as session:
+        return list(session.scalars(query.order_by(DeadLetter.id).limit(limit)))
 
 
 def open_letters(

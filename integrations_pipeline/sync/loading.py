@@ -10,7 +10,7 @@ from integrations_pipeline.sync.committing import Committer, Target
 from integrations_pipeline.sync.counts import Counts
 from integrations_pipeline.sync.merging import TableSql
 from integrations_pipeline.sync.rows import Rows, Sorted
-from integrations_pipeline.sync.staging import Staging
+from integrations_pipeline.sync.staging import Staging, forget_staged
 
 
 class Loader:
@@ -75,6 +75,7 @@ class Loader:
         )
         deleted += self._rows.bury(connection, found.again)
         self._rows.keep_faults(connection, found, refused)
+        self._rows.close_letters(connection, found, refused)
         rejected = len(found.faults) + len(refused)
         counts = Counts(
             processed=len(found),
@@ -85,5 +86,7 @@ class Loader:
             rejected=rejected,
         )
         self._committer.save_checkpoint(connection, batch.cursor, batch.progress)
+        if batch.progress is None and self._committer.target.moves_checkpoint:
+            forget_staged(connection, self._committer.names)  # no full read goes on after this
         self._committer.count(connection, counts, batch.pages)
         return counts

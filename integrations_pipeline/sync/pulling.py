@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from integrations_pipeline.alerts import AlertKind, clear_alerts, raise_alert
@@ -24,11 +24,9 @@ from integrations_pipeline.sync.reading import ResourceReading
 from integrations_pipeline.sync.replaying import replayed
 from integrations_pipeline.sync.shapes import FieldWatch
 from integrations_pipeline.sync.spans import has_span
-from integrations_pipeline.sync.staging import staged_count
+from integrations_pipeline.sync.staging import STAGED_FOR, staged_count
 from integrations_pipeline.transport.account import Priority
 
-STAGED_FOR = timedelta(days=7)
-"""A full read that stopped goes on for so long; after that its beginning is too old."""
 MOST_TOLD = 20
 """Lines about records that could not be loaded."""
 TRIES = 3

@@ -1,6 +1,6 @@
 """Records and their table: what is new, what is refused, what is gone."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ from integrations_pipeline.errors import RejectedRecordsError
 from integrations_pipeline.sync.arrays import blobs, jsons, texts, times
 from integrations_pipeline.sync.committing import Committer
 from integrations_pipeline.sync.counts import Counts
-from integrations_pipeline.sync.letters import has_letters, resolve, set_aside
+from integrations_pipeline.sync.letters import has_letters, resolve, resolve_older, set_aside
 from integrations_pipeline.sync.merging import TableSql
 from integrations_pipeline.sync.records import Change
 
@@ -82,14 +82,16 @@ class Rows:
         self._faults: list[Change] = []
         self.had_rows, self._had_letters = committer.run(self._look)
 
-    def changed(self, connection: Connection, found: Sorted) -> list[Change]:
-        """Those that are not there already, as they are."""
+    def changed(
+        self, connection: Connection, found: Sorted, gone: Collection[str] = ()
+    ) -> list[Change]:
+        """Those that are not there already, as they are; those `gone` before are not there."""
         present = found.present
         if not self.had_rows or not present:
             return present
         given = {"ids": texts(c.key for c in present), "hashes": blobs(_digest(c) for c in present)}
         same_ids = connection.exec_driver_sql(self.sql.unchanged, {**self._names, **given})
-        same = set(same_ids.scalars()).difference(found.gone)
+        same = set(same_ids.scalars()).difference(found.gone, gone)
         return [change for change in present if change.key not in same]
 
     def written(
@@ -135,7 +137,7 @@ class Rows:
         return connection.exec_driver_sql(self.sql.bury, names).rowcount
 
     def keep_faults(self, connection: Connection, sorted_: Sorted, refused: list[Change]) -> None:
-        """Set aside what could not be loaded, and close letters of what now could.
+        """Set aside what could not be loaded.
 
         Raises:
             RejectedRecordsError: there are too many of them.
@@ -148,11 +150,20 @@ class Rows:
                 f"{faults[-1].fault}",
                 action="See `integrations letters`; nothing of this batch was stored.",
             )
-        if self._had_letters and sorted_.present:
-            bad = {fault.key for fault in refused}
-            resolve(connection, self._target, [c.key for c in sorted_.present if c.key not in bad])
         set_aside(connection, self._target, faults)
         self._had_letters |= bool(faults)
+
+    def close_letters(self, connection: Connection, sorted_: Sorted, refused: list[Change]) -> None:
+        """Close the letters of records that came in whole, or that are gone."""
+        if self._had_letters:
+            bad = {fault.key for fault in refused}
+            settled = [*(c.key for c in sorted_.present if c.key not in bad), *sorted_.gone]
+            resolve(connection, self._target, settled)
+
+    def close_older_letters(self, connection: Connection, began: str) -> None:
+        """After a read of everything: what did not fail in it came in whole, or is gone."""
+        if self._had_letters:
+            resolve_older(connection, self._target, began)
 
     def keep_rejected(self, connection: Connection) -> None:
         """Set aside what `keep_faults` found to be too much."""

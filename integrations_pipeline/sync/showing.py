@@ -50,6 +50,8 @@ class OpenMerge:
         if given is None:
             self._pool.submit(self._merge_ahead, seq)
             return
+        if not self._ahead:
+            raise StagedLostError("The transaction of a full read was lost.")
         self._has_given = True
         self._room.acquire()
         self._pool.submit(self._merge_given, seq, given)
@@ -89,6 +91,7 @@ class OpenMerge:
 
     def _merge(self, seq: int, given: list[Change] | None = None) -> None:
         connection = self._connection or self._open()
+        self._committer.check_fence(connection)
         names = {**self._committer.names, "seq": seq}
         found = connection.exec_driver_sql(_SIZES, names).first()
         if found is None:

@@ -9,6 +9,8 @@ Of a service that is faster than the database only the ids are staged: its recor
 into the open transaction, and should that fail, they are read again, and staged.
 """
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -18,10 +20,13 @@ from integrations_pipeline.sync.arrays import texts
 from integrations_pipeline.sync.batches import Batch
 from integrations_pipeline.sync.committing import Committer
 from integrations_pipeline.sync.counts import Counts
-from integrations_pipeline.sync.merging import OF_STAGE
+from integrations_pipeline.sync.merging import OF_INTEGRATION, OF_STAGE
 from integrations_pipeline.sync.records import Change
 from integrations_pipeline.sync.rows import Rows, Sorted, arrays
 from integrations_pipeline.sync.showing import OpenMerge
+
+STAGED_FOR = timedelta(days=7)
+"""A full read that stopped goes on for so long; after that its beginning is too old."""
 
 
 class Staging:
@@ -46,6 +51,8 @@ class Staging:
             progress = first.progress or {}
             self._seq, self._began = progress["staged"], progress["staged_from"]
             self._keeps = True
+        self._gone = set(committer.run(self._told_gone))
+        """Those that this read was told to be deleted: what shows them again brings them back."""
         self._merge = OpenMerge(committer, rows, self._began)
         for seq in range(self._seq):
             self._merge.submit(seq)
@@ -87,8 +94,15 @@ class Staging:
         """Throw away what was merged and not shown."""
         self._merge.close()
 
+    def _told_gone(self, connection: Connection) -> Sequence[str]:
+        found: Sequence[str] = (
+            connection.exec_driver_sql(_TOLD_GONE, self._committer.names).scalars().all()
+        )
+        return found
+
     def _empty(self, connection: Connection) -> str:
         connection.exec_driver_sql(_EMPTY, self._committer.names)
+        connection.exec_driver_sql(_FORGOTTEN, self._committer.names)
         return str(connection.scalar(text("SELECT clock_timestamp()::text")))
 
     def _stage(
@@ -100,7 +114,8 @@ class Staging:
         if self._seq and not self._is_staged(connection, self._seq - 1):
             raise StagedLostError("The database was restarted and lost what had been read.")
         counts = Counts(processed=len(found), rejected=len(found.faults))
-        changed = self._rows.changed(connection, found)
+        changed = self._rows.changed(connection, found, self._gone)
+        self._gone.update(found.gone)
 
         def write(changes: list[Change]) -> None:
             values = {"seq": self._seq, "seen": texts(found.seen), "gone": texts(found.gone)}
@@ -127,6 +142,8 @@ class Staging:
             merged += Counts(deleted=self._bury_unseen(connection))
         self._check_share(connection, merged.deleted)
         self._let_go(connection)
+        if batch.whole:
+            self._rows.close_older_letters(connection, self._began)
         self._committer.save_checkpoint(connection, batch.cursor, None)
         self._committer.count(connection, merged)
         return merged
@@ -161,6 +178,11 @@ class Staging:
 
 
 _EMPTY = f"DELETE FROM integrations.staged_batch WHERE {OF_STAGE}"
+_TOLD_GONE = f"SELECT unnest(gone) FROM integrations.staged_batch WHERE {OF_STAGE}"
+_FORGOTTEN = f"""
+    DELETE FROM integrations.staged_batch WHERE {OF_INTEGRATION}
+    AND staged_at < now() - interval '{STAGED_FOR.days} days'
+"""
 _IS_STAGED = f"SELECT 1 FROM integrations.staged_batch WHERE {OF_STAGE} AND seq = %(seq)s"
 _STAGE = """
     INSERT INTO integrations.staged_batch (tenant_id, integration_id, resource, scope, seq,
@@ -168,6 +190,11 @@ _STAGE = """
     VALUES (%(tenant)s, %(integration)s, %(resource)s, %(scope)s, %(seq)s,
         %(seen)s, %(gone)s, %(ids)s, %(raws)s, %(hashes)s, %(versions)s, %(customs)s)
 """
+
+
+def forget_staged(connection: Connection, names: dict[str, Any]) -> None:
+    """What a full read had staged is of no use any more."""
+    connection.exec_driver_sql(_EMPTY, names)
 
 
 def staged_count(connection: Connection, names: dict[str, Any]) -> int:

@@ -75,11 +75,11 @@ class Big:
         """A job that waits to be carried out."""
         return create_sync_job(self.store, self.ref, SyncRequest(**request))
 
-    def start(self, job_id: UUID, *, url: str = "", group_rows: int = 1000) -> "Run":
-        """Carry a job out in a process of its own."""
-        url = url or self.store.url.render_as_string(hide_password=False)
+    def start(self, job_id: UUID, *, quick: bool = True) -> "Run":
+        """Carry a job out in a process of its own; see `small_batches`."""
+        url = self.store.url.render_as_string(hide_password=False)
         overrides = str(self.store.settings.connector_overrides)
-        where = (url, str(self.home), overrides, self.ref.key, job_id, group_rows, self.page)
+        where = (url, str(self.home), overrides, self.ref.key, job_id, self.page, quick)
         return Run(where)
 
     def state(self) -> State:
@@ -114,6 +114,13 @@ class Big:
             for table in ("big.records", "integrations.checkpoint", "integrations.staged_batch"):
                 sql = f"DELETE FROM {table} WHERE integration_id = :id"
                 connection.execute(text(sql), {"id": self.ref.id})
+
+
+def small_batches(setattr_: Callable[[Any, str, Any], None], *, quick: bool) -> None:
+    """More commits, so more points to be killed at; one that is not `quick` goes by time, and a
+    full read of it counts as one of a slow service, which stages all that it meets."""
+    setattr_(batches, "GROUP_ROWS", 1000 if quick else 10**9)
+    setattr_(batches, "GROUP_SECONDS", 1.0 if quick else 0.05)
 
 
 class Run:
@@ -155,10 +162,10 @@ def _work(
     overrides: str,
     key: str,
     job_id: UUID,
-    group_rows: int,
     page: int,
+    quick: bool,
 ) -> None:
-    batches.GROUP_ROWS = group_rows  # more commits, so more points to be killed at
+    small_batches(setattr, quick=quick)
     settings = Settings(home=Path(home), connector_overrides=Path(overrides), lease_seconds=3)
     settings.database_url = SecretStr(url)
     store = open_store(settings, [*CONNECTORS.values(), BIG])
