@@ -64,9 +64,17 @@ class OpenAlert:
 
 
 def raise_alert(
-    session: Session, tenant_id: UUID, integration_id: UUID, kind: AlertKind, message: str
+    session: Session,
+    tenant_id: UUID,
+    integration_id: UUID,
+    kind: AlertKind,
+    message: str,
+    subject: str = "",
 ) -> None:
-    """Raise an alert in the caller's transaction; one that is open already stays as it is."""
+    """Raise an alert in the caller's transaction; one that is open already stays as it is.
+
+    `subject`: the resource that it is about, where it is not about the whole integration.
+    """
     raised = session.scalar(
         insert(Alert)
         .values(
@@ -74,6 +82,7 @@ def raise_alert(
             id=uuid4(),
             integration_id=integration_id,
             kind=kind.value,
+            subject=subject,
             message=message,
         )
         .on_conflict_do_nothing()
@@ -88,20 +97,18 @@ def clear_alerts(
     tenant_id: UUID,
     integration_id: UUID,
     kinds: Iterable[AlertKind] = AlertKind,
-    about: str = "",
+    subject: str | None = None,
 ) -> None:
-    """This is well again with the integration; `about`: only alerts that begin so."""
-    session.execute(
-        update(Alert)
-        .where(
-            Alert.tenant_id == tenant_id,
-            Alert.integration_id == integration_id,
-            Alert.kind.in_([kind.value for kind in kinds]),
-            Alert.message.startswith(about, autoescape=True),
-            Alert.cleared_at.is_(None),
-        )
-        .values(cleared_at=func.now())
+    """This is well again with the integration, or with one subject of it."""
+    clearing = update(Alert).where(
+        Alert.tenant_id == tenant_id,
+        Alert.integration_id == integration_id,
+        Alert.kind.in_([kind.value for kind in kinds]),
+        Alert.cleared_at.is_(None),
     )
+    if subject is not None:
+        clearing = clearing.where(Alert.subject == subject)
+    session.execute(clearing.values(cleared_at=func.now()))
 
 
 def open_alerts(store: Store, tenant_id: UUID | None = None) -> list[OpenAlert]:

@@ -154,3 +154,9 @@ class RateLimitedError(TransientError):
 
 class OutcomeUnknownError(TransientError):
     """A write may have been done, or not; only the service's own records tell."""
+
+
+def kind_of(error: BaseException) -> str:
+    """An error's kind and HTTP status, for logs: its text may quote what a service was sent."""
+    status = getattr(error, "status", None)
+    return type(error).__name__ + (f" ({status})" if status else "")

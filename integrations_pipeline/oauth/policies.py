@@ -27,7 +27,8 @@ def change_policy(store: Store, ref: IntegrationRef, changes: Mapping[str, Any])
 
 def _check_resources(ref: IntegrationRef, rules: SyncPolicy) -> None:
     known = ref.connector.resource_names
-    if unknown := [name for name in rules.owners if name not in known]:
+    named = dict.fromkeys((*rules.owners, *rules.external_ids))
+    if unknown := [name for name in named if name not in known]:
         raise RequestError(
             f"{ref.key}: {ref.connector.label} has no resource {', '.join(unknown)}.",
             action=f"Known: {', '.join(known)}.",

@@ -147,6 +147,8 @@ class Alert(TenantRow, Base):
 
     integration_id: Mapped[UUID]
     kind: Mapped[str]
+    subject: Mapped[str] = mapped_column(server_default=text("''"))
+    """Which part of the integration: a resource, or empty for the whole."""
     message: Mapped[str]
     raised_at: Mapped[datetime] = now_column()
     sent_at: Mapped[datetime | None]

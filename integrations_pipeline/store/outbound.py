@@ -72,12 +72,19 @@ class Outbound(Base):
     """`ours` or `theirs`, where a person decided a conflict."""
     attempts: Mapped[int] = zero_column()
     idempotency_key: Mapped[str | None]
-    """Of the last attempt; another attempt at other data has another."""
+    """Of the last attempt; another attempt has another."""
     sent: Mapped[dict[str, Any] | None]
     """The fields that really went out, by the service's names."""
     sent_as: Mapped[str | None]
     """The operation that was sent: an upsert may have become an update."""
     sent_at: Mapped[datetime | None]
+    """When it was about to be sent: it may have waited for limits or retries after that."""
+    lost_at: Mapped[datetime | None]
+    """Since when nothing of ours is sending it, although its outcome is unknown."""
+    remote_job: Mapped[str | None]
+    """The service's background job that does it, as long as nobody knows what came of that."""
+    remote_place: Mapped[int | None]
+    """Its place among the records of that job."""
     confirmed_at: Mapped[datetime | None]
     remote_id: Mapped[str | None]
     reason: Mapped[str | None]

@@ -1,7 +1,7 @@
 """How an integration's syncs behave: rules that its admin sets, checked when they are saved."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,6 +25,10 @@ class FieldOwner(StrEnum):
     SHARED = "shared"
 
 
+FieldName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
+"""A field's name at a service."""
+
+
 class SyncPolicy(BaseModel):
     """The rules of one integration; what is not set has the default."""
 
@@ -36,7 +40,7 @@ class SyncPolicy(BaseModel):
     owners: dict[str, dict[str, FieldOwner]] = Field(
         default={}, description='By resource and field, as in {"contacts": {"phone": "ours"}}.'
     )
-    external_ids: dict[str, str] = Field(
+    external_ids: dict[str, FieldName] = Field(
         default={}, description="By resource, the unique field at the service that holds our id."
     )
     max_deleted_share: float = Field(

@@ -60,7 +60,7 @@ def cancel_sync_job(store: Store, ref: IntegrationRef, job_id: UUID, *, by: str)
             end_parts(session, ref.tenant_id, job_id, JobStatus.CANCELLED, told)
 
     patiently(cancel)
-    log_sync(store, ref, job_id, "WARNING", told)
+    log_sync(store, ref, job_id, "WARNING", told, public=f"{ref.key}: cancelled.")
 
 
 def cancellation_of(store: Store, ref: IntegrationRef, job_id: UUID) -> str | None:

@@ -32,8 +32,8 @@ class Target:
     scope: str
     """The checkpoint's scope: empty, or a digest of what narrows the read."""
     moves_checkpoint: bool
-    narrowed: bool = False
-    """Whether the records lack fields: the next sync of all fields must then read all of them."""
+    fields: tuple[str, ...] = ()
+    """The only columns that are written, where the records lack the other fields; empty: all."""
 
     @property
     def names(self) -> dict[str, Any]:
@@ -114,8 +114,6 @@ class Committer:
         if self.target.moves_checkpoint:
             values = {**self.names, "cursor": _json(cursor), "progress": _json(progress)}
             connection.execute(text(_CHECKPOINT), values)
-        if self.target.narrowed:
-            connection.execute(text(_FORGET_WHOLE), self.names)
 
     def count(self, connection: Connection, counts: Counts, pages: int = 0) -> None:
         """Add to the counters of the part."""
@@ -146,11 +144,6 @@ _CHECKPOINT = """
         cursor = COALESCE(EXCLUDED.cursor, mark.cursor),
         progress = EXCLUDED.progress,
         updated_at = now()
-"""
-_FORGET_WHOLE = """
-    UPDATE integrations.checkpoint SET cursor = NULL, progress = NULL
-    WHERE tenant_id = :tenant AND integration_id = :integration AND resource = :resource
-        AND scope = '' AND (cursor IS NOT NULL OR progress IS NOT NULL)
 """
 _COUNTERS = """
     UPDATE integrations.resource_sync SET

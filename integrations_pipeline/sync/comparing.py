@@ -71,15 +71,15 @@ class Comparer:
         table = table_name(self._part.ref.connector, self._part.resource)
         keys = {"ids": "id"}
         if self._fields.external and not self._push.external_is_id:
-            keys["externals"] = (
-                f"raw #>> '{{{self._fields.path(self._fields.external).replace('.', ',')}}}'"
-            )
+            keys["externals"] = "raw #>> CAST(:path AS text[])"
+        path = self._fields.path(self._fields.external).split(".")
         found: dict[tuple[str, str], Here] = {}
         for kind, column in keys.items():
             wanted = [key for kind_, key in map(address, attempts) if kind_ == kind]
             if not wanted:
                 continue
-            names = {"i": self._part.ref.id, "t": self._part.ref.tenant_id, "wanted": wanted}
+            ref = self._part.ref
+            names = {"i": ref.id, "t": ref.tenant_id, "wanted": wanted, "path": path}
             sql = text(_HERE.format(table=table, column=column))
             rows = self._ledger.rows(sql, names)
             for row in rows:

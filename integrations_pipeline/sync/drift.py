@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from integrations_pipeline.connectors.paging import dig
-from integrations_pipeline.errors import FenceLostError, ServiceError
+from integrations_pipeline.errors import FenceLostError, ServiceError, kind_of
 from integrations_pipeline.store.sync_models import ResourceSync, SeenField
 from integrations_pipeline.sync.parts import Part
 from integrations_pipeline.sync.shapes import LISTED, MARKS, FieldWatch, Known
@@ -97,7 +97,8 @@ def _listed(part: Part) -> frozenset[str] | None:
     try:
         rows = rows_of(part.client.get(catalog.path), catalog.records_at, catalog.path)
     except ServiceError as error:
-        part.note("INFO", f"The service's list of fields could not be read: {error}")
+        told = "The service's list of fields could not be read"
+        part.note("INFO", f"{told}: {error}", public=f"{told}: {kind_of(error)}.")
         return None
     under = f"{resource.fields_under}." if resource.fields_under else ""
     return frozenset(f"{under}{dig(row, catalog.name_at)}" for row in rows)
@@ -196,7 +197,7 @@ def _source(path: str, watch: FieldWatch) -> str:
 def _tell(part: Part, changes: list[SchemaChange]) -> None:
     for change in changes[:MOST_TOLD]:
         details = {"change": change.kind, "path": change.path}
-        part.note("WARNING", str(change), details)
+        part.note("WARNING", str(change), details, public=f"Schema: {change.kind}.")
     if more := changes[MOST_TOLD:]:
         part.note("WARNING", f"{len(more)} more schema changes.", {"paths": [c.path for c in more]})
     if changes:

@@ -12,7 +12,12 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.exc import DBAPIError
 
-from integrations_pipeline.errors import ConnectAgainError, FenceLostError, IntegrationsError
+from integrations_pipeline.errors import (
+    ConnectAgainError,
+    FenceLostError,
+    IntegrationsError,
+    kind_of,
+)
 from integrations_pipeline.oauth.accounts import IntegrationRef
 from integrations_pipeline.oauth.clients import service_client
 from integrations_pipeline.oauth.granted import require_scopes
@@ -141,9 +146,10 @@ def _conclude(
         until = park(store, claim, usage, seconds=max(waits), reason=why)
         if until is not None:
             told = f"The service asks to wait until {until:%Y-%m-%d %H:%M} UTC; the sync goes on "
-            told += f"then by itself. {why}"
-            log_sync(store, claim.ref, claim.job_id, "WARNING", told)
-            return results, JobStatus.PENDING, told
+            told += "then by itself."
+            whole = f"{told} {why}"
+            log_sync(store, claim.ref, claim.job_id, "WARNING", whole, public=told)
+            return results, JobStatus.PENDING, whole
         results = tuple(_given_up(result) for result in results)
     ok = all(result.status is JobStatus.COMPLETED for result in results)
     status = JobStatus.COMPLETED if ok else JobStatus.FAILED
@@ -184,7 +190,8 @@ class _Run:
             patiently(self._client.authorize)
         except IntegrationsError as error:
             reason = f"{self._ref.key}: {_reason(error)}"
-            return tuple(_ended(part, time.monotonic(), reason) for part in self._parts)
+            kind = kind_of(error)
+            return tuple(_ended(part, time.monotonic(), reason, kind) for part in self._parts)
         with ThreadPoolExecutor(self._store.settings.resource_workers) as pool:
             try:
                 return tuple(pool.map(self._one, self._parts))
@@ -214,7 +221,9 @@ class _Run:
             if isinstance(error, ConnectAgainError):
                 mark_broken(self._store, self._ref, reason, used=part.client.token_used)
             wait = wait_of(self._store, error)
-            return _ended(part, began, reason) if wait is None else _waits(part, reason, wait)
+            if wait is not None:
+                return _waits(part, reason, wait)
+            return _ended(part, began, reason, kind_of(error))
         return _ended(part, began, None)
 
     def _work(self, part: Part) -> None:
@@ -239,12 +248,12 @@ class _Run:
             push(part)
 
 
-def _ended(part: Part, began: float, error: str | None) -> ResourceResult:
+def _ended(part: Part, began: float, error: str | None, kind: str = "") -> ResourceResult:
     status = JobStatus.FAILED if error else JobStatus.COMPLETED
     seconds = time.monotonic() - began
     part.set(status=status, error=error, finished_at=func.now(), **part.used())
     if error:
-        part.note("ERROR", error)
+        part.note("ERROR", error, public=f"Failed: {kind}.")
     else:
         part.note("INFO", f"Done in {seconds:.1f} s.", part.counts.told())
     return _result(part, status, seconds=seconds, error=error)

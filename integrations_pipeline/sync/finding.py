@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from integrations_pipeline.connectors.base import Listing, Resource, SearchPage
 from integrations_pipeline.connectors.columns import Column, ColumnType
@@ -50,6 +51,21 @@ class Finder:
         parts = chunks(tuple(dict.fromkeys(external_ids)), find.batch)
         return [record for part in parts for record in self._asked(find, part, fields)]
 
+    def each_by_external(self, external_ids: Sequence[str]) -> dict[str, Records]:
+        """For each of these ids of ours the records that carry it.
+
+        Raises:
+            ServiceError: the service does not tell.
+        """
+        find = self._push.by_external
+        if find is None or find.batch == 1:
+            return {one: self.by_external([one]) for one in dict.fromkeys(external_ids)}
+        found = {self.key(record): record for record in self.by_external(external_ids)}
+        return {
+            one: [record for record in found.values() if self.carries(record, one)]
+            for one in external_ids
+        }
+
     def made(self, since: datetime, until: datetime, fields: Sequence[str]) -> Records:
         """The records that were made in that time, with these fields.
 
@@ -75,7 +91,7 @@ class Finder:
         return born is None or bool(born >= moment)
 
     def _asked(self, find: Find, ids: tuple[str, ...], fields: Sequence[str]) -> Records:
-        path = find.path.format(external_id=ids[0])
+        path = find.path.format(external_id=quote(ids[0], safe=""))
         try:
             if find.body is not None:
                 page = self._client.post(path, find.body(ids, self._fields.external, fields))

@@ -142,8 +142,13 @@ def log_sync(
     *,
     resource: str | None = None,
     details: Mapping[str, Any] | None = None,
+    public: str | None = None,
 ) -> None:
-    """Add a line to the job's story, and to the process's log."""
+    """Add a line to the job's story, and to the process's log.
+
+    `public`: what the process's log gets in place of a message that may quote a record; only the
+    tenant sees the story. Of the details it gets numbers and the letter, but no id from outside.
+    """
 
     def write() -> None:
         line = IntegrationSyncLog(tenant_id=ref.tenant_id, job_id=job_id)
@@ -154,7 +159,8 @@ def log_sync(
 
     patiently(write)
     emit = getattr(log, level.lower())
-    emit(message, integration=ref.key, resource=resource, job=str(job_id), **(details or {}))
+    plain = {k: v for k, v in (details or {}).items() if k == "letter" or isinstance(v, int)}
+    emit(public or message, integration=ref.key, resource=resource, job=str(job_id), **plain)
 
 
 def request_of(job: IntegrationSyncJob) -> SyncRequest:

@@ -55,7 +55,9 @@ class Ledger:
 
     def __init__(self, part: Part) -> None:
         self._committer = Committer(part.store, target_of(part))
-        self._rows = Rows(self._committer, TableSql(part.ref.connector, part.resource))
+        self._rows = Rows(
+            self._committer, TableSql(part.ref.connector, part.resource, tuple(part.request.fields))
+        )
         self._target = table_name(part.ref.connector, part.resource)
         self._job_id = part.claim.job_id
 
@@ -67,16 +69,27 @@ class Ledger:
         return self._committer.run(lambda connection: self._waiting(connection, limit))
 
     def unknown(self) -> list[Intent]:
-        """Intents on their way, whose outcome nobody has written down."""
-        return self._committer.run(
-            lambda connection: list(
-                connection.execute(self._query().where(Outbound.state == IntentState.SENDING)).all()
-            )
-        )
+        """Intents on their way, whose outcome nobody has written down.
+
+        To be asked while nothing is being sent: from the first time on they count as lost.
+        """
+        return self._committer.run(self._unknown)
+
+    def now(self) -> datetime:
+        """The time by the clock that writes `lost_at`."""
+        found: datetime = self._committer.run(lambda c: c.execute(_NOW).scalar_one())
+        return found
 
     def begin(self, attempts: Sequence[Attempt]) -> None:
         """Write down what is about to be sent; from now on its outcome is unknown."""
         self._committer.run(lambda connection: self._begin(connection, attempts))
+
+    def under_way(self, attempts: Sequence[Attempt], remote_job: str | None = None) -> None:
+        """Write down that attempts are sent once more, or that a job of the service does them.
+
+        What was looked up so far proves nothing about them any more.
+        """
+        self._committer.run(lambda connection: self._under_way(connection, attempts, remote_job))
 
     def settle(self, verdicts: Sequence[Verdict], changes: Sequence[Change] = ()) -> Counts:
         """Write down what became of intents, and the records as they are now, in one commit."""
@@ -139,6 +152,21 @@ class Ledger:
             after = rows[-1].id
         return found[:limit]
 
+    def _unknown(self, connection: Connection) -> list[Intent]:
+        sending = (*self._mine(), Outbound.state == IntentState.SENDING)
+        noticed = update(Outbound).where(*sending, Outbound.lost_at.is_(None))
+        connection.execute(noticed.values(lost_at=func.clock_timestamp()))
+        return list(connection.execute(self._query().where(*sending)).all())
+
+    def _under_way(
+        self, connection: Connection, attempts: Sequence[Attempt], remote_job: str | None
+    ) -> None:
+        for place, one in enumerate(attempts):
+            change = update(Outbound).where(*self._mine(), Outbound.id == one.intent.id)
+            placed = place if remote_job else None
+            values = {"remote_job": remote_job, "remote_place": placed, "lost_at": None}
+            connection.execute(change.values(values))
+
     def _begin(self, connection: Connection, attempts: Sequence[Attempt]) -> None:
         rows = [
             {
@@ -176,6 +204,8 @@ class Ledger:
             "conflict": verdict.conflict,
             "job_id": self._job_id,
         }
+        if verdict.state is IntentState.PENDING:  # what never left was no attempt
+            values["attempts"] = verdict.intent.attempts
         if verdict.remote_id is not None:
             values["remote_id"] = verdict.remote_id
         if verdict.state in (IntentState.DONE, IntentState.SKIPPED):
@@ -219,9 +249,11 @@ def _letter(verdict: Verdict) -> Change:
     return Change(key=key, raw=orjson.dumps(told), fault=verdict.reason)
 
 
+_NOW = text("SELECT clock_timestamp()")
 _BEGIN = """
     UPDATE integrations.outbound SET state = 'SENDING', idempotency_key = :key,
         sent = CAST(:sent AS jsonb), sent_as = :operation, sent_at = clock_timestamp(),
+        lost_at = NULL, remote_job = NULL, remote_place = NULL,
         remote_id = :remote, external_id = COALESCE(external_id, :external),
         attempts = :attempts, reason = NULL, conflict = NULL, job_id = :job
     WHERE tenant_id = :tenant AND target = :target AND id = :id

@@ -28,7 +28,7 @@ class Loader:
     ) -> None:
         """`keep_all`: whether a full read of a fast service stages its records as well."""
         self._committer = Committer(store, target)
-        self._rows = Rows(self._committer, TableSql(connector, resource))
+        self._rows = Rows(self._committer, TableSql(connector, resource, target.fields))
         self._max_deleted_share = max_deleted_share
         self._keep_all = keep_all
         self._staging: Staging | None = None

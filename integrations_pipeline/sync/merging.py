@@ -23,7 +23,11 @@ STAGED = (
 class TableSql:
     """Statements for the table of one resource; `%(name)s` marks what they take."""
 
-    def __init__(self, connector: Connector, resource: Resource) -> None:
+    def __init__(
+        self, connector: Connector, resource: Resource, fields: tuple[str, ...] = ()
+    ) -> None:
+        """`fields`: the only ones that the records have; what a row has beside them stays."""
+        self._fields = fields
         self.table = table_name(connector, resource)
         self._resource = resource
 
@@ -101,7 +105,12 @@ class TableSql:
         }
         names = ", ".join(columns)
         values = ", ".join(columns.values())
-        refreshed = ", ".join(f"{name} = EXCLUDED.{name}" for name in columns)
+        written = [f'"{name}"' for name in self._fields] or list(columns)
+        refreshed = "".join(f", {n} = EXCLUDED.{n}" for n in columns if n in written)
+        raw = "EXCLUDED.raw"
+        if self._fields:
+            inside = self._resource.fields_under
+            raw = f"integrations.overlaid(row.raw, EXCLUDED.raw, '{inside}')"
         return f"""
             WITH merged AS (
                 INSERT INTO {self.table} AS row (
@@ -111,14 +120,14 @@ class TableSql:
                     stage.source_updated_at, %(job)s, COALESCE(stage.custom, '{{}}'), {values}
                 {STAGED if staged else GIVEN}
                 ON CONFLICT (tenant_id, integration_id, id) DO UPDATE SET
-                    raw = EXCLUDED.raw,
+                    raw = {raw},
                     content_hash = EXCLUDED.content_hash,
                     source_updated_at =
                         COALESCE(EXCLUDED.source_updated_at, row.source_updated_at),
                     job_id = EXCLUDED.job_id,
                     custom = EXCLUDED.custom,
                     synced_at = now(),
-                    deleted_at = NULL,
+                    deleted_at = NULL
                     {refreshed}
                 WHERE (row.content_hash <> EXCLUDED.content_hash OR row.deleted_at IS NOT NULL)
                     AND (EXCLUDED.source_updated_at >= row.source_updated_at) IS NOT FALSE

@@ -107,8 +107,18 @@ class Part:
 
         patiently(write)
 
-    def note(self, level: str, message: str, details: dict[str, Any] | None = None) -> None:
-        """Add a line to the job's story; `details["record"]` is the id of the record concerned."""
+    def note(
+        self,
+        level: str,
+        message: str,
+        details: dict[str, Any] | None = None,
+        *,
+        public: str | None = None,
+    ) -> None:
+        """Add a line to the job's story; `details["record"]` is the id of the record concerned.
+
+        `public` takes the message's place in the process's log where it may quote a record.
+        """
         if level == "WARNING":
             self.warnings += 1
             self.set(warnings=ResourceSync.warnings + 1)
@@ -120,6 +130,7 @@ class Part:
             message,
             resource=self.resource.name,
             details=details,
+            public=public,
         )
 
     def used(self) -> dict[str, Any]:

@@ -1,17 +1,17 @@
 """From intents to what would be sent if nobody else wrote: mapped, named, allowed, addressed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
+from uuid import uuid4
 
 from integrations_pipeline.connectors.pushing import Push
 from integrations_pipeline.errors import RequestError
 from integrations_pipeline.store.outbound import Operation
 from integrations_pipeline.store.policy import FieldOwner
 from integrations_pipeline.store.states import Direction
-from integrations_pipeline.sync.finding import Finder
+from integrations_pipeline.sync.finding import Finder, Records
 from integrations_pipeline.sync.ledger import Attempt, Intent, Verdict
 from integrations_pipeline.sync.mapping import FieldMapper, mapper_of
 from integrations_pipeline.sync.parts import Part
@@ -35,17 +35,28 @@ class Preparer:
         Raises:
             ServiceError: a record could not be looked for.
         """
-        attempts: list[Attempt] = []
         verdicts: list[Verdict] = []
-        for intent, values, fault in self._mapped(intents):
+
+        def sure(intent: Intent, make: Callable[[], Attempt]) -> list[Attempt]:
             try:
-                if fault:
-                    raise RequestError(fault)
-                attempts.append(self._attempt(intent, self._fields.named(values)))
+                return [make()]
             except RequestError as error:
                 verdicts.append(rejected(intent, str(error)))
             except DecidedError as decided:
                 verdicts.append(decided.verdict)
+            return []
+
+        named = [
+            attempt
+            for intent, values, fault in self._mapped(intents)
+            for attempt in sure(intent, partial(self._named, intent, values, fault))
+        ]
+        known = self._finder.each_by_external([id_ for one in named if (id_ := self._sought(one))])
+        attempts = [
+            attempt
+            for one in named
+            for attempt in sure(one.intent, partial(self._possible, one, known))
+        ]
         return attempts, verdicts
 
     def _mapped(self, intents: Sequence[Intent]) -> list[tuple[Intent, dict[str, Any], str | None]]:
@@ -64,21 +75,29 @@ class Preparer:
         part = self._part
         return mapper_of(part.store, part.ref, part.resource.name, Direction.PUSH)
 
-    def _attempt(self, intent: Intent, fields: dict[str, Any]) -> Attempt:
-        """What would be sent if nobody else wrote: the operation that it takes, with its ids."""
+    def _named(self, intent: Intent, values: dict[str, Any], fault: str | None) -> Attempt:
+        """What is wanted, by the service's names.
+
+        Each attempt has a key of its own: under an old one a service repeats its old answer.
+        """
+        if fault:
+            raise RequestError(fault)
+        fields = self._fields.named(values)
         external = intent.external_id or str(fields.get(self._fields.external) or "") or None
-        key = str(uuid5(NAMESPACE_URL, f"{intent.tenant_id}/{intent.target}/{intent.id}"))
-        attempt = Attempt(
+        return Attempt(
             intent=intent,
             operation=intent.operation,
-            key=f"{key}-{intent.attempts + 1}",
+            key=str(uuid4()),
             fields=self._owned(intent, fields),
             record_id=intent.record_id,
             external_id=external if self._fields.external else None,
         )
-        attempt = self._addressed(attempt)
+
+    def _possible(self, attempt: Attempt, known: Mapping[str, Records]) -> Attempt:
+        """What would be sent if nobody else wrote: the operation that it takes, with its ids."""
+        attempt = self._addressed(attempt, known)
         if attempt.operation in (Operation.UPDATE, Operation.UPSERT) and not attempt.fields:
-            raise DecidedError(skipped(intent, NOTHING))
+            raise DecidedError(skipped(attempt.intent, NOTHING))
         if self._push.write(attempt.operation) is None:
             possible = ", ".join(self._push.operations)
             raise RequestError(f"{attempt.operation} is not possible here, only {possible}.")
@@ -98,7 +117,14 @@ class Preparer:
             self._part.note("INFO", told, {"record": named(intent), "intent": intent.id})
         return {name: value for name, value in fields.items() if name not in foreign}
 
-    def _addressed(self, attempt: Attempt) -> Attempt:
+    def _sought(self, attempt: Attempt) -> str | None:
+        """The external id by which the record must be looked for, if it must."""
+        upserts = attempt.operation == Operation.UPSERT and self._push.upsert is not None
+        if attempt.operation == Operation.CREATE or attempt.record_id or upserts:
+            return None
+        return attempt.external_id
+
+    def _addressed(self, attempt: Attempt, known: Mapping[str, Records]) -> Attempt:
         """The attempt with the record's id, or as what it comes down to where there is none."""
         operation, external = attempt.operation, attempt.external_id
         if operation == Operation.CREATE:
@@ -110,13 +136,12 @@ class Preparer:
             field = self._fields.external
             told = f" or an external id ({field})" if field else ""
             raise RequestError(f"{operation} needs a record id{told}.")
-        if operation == Operation.UPSERT and self._push.upsert is not None:
+        if self._sought(attempt) is None:
             return attempt
-        return self._found(attempt, external)
+        return self._found(attempt, external, known.get(external, []))
 
-    def _found(self, attempt: Attempt, external: str) -> Attempt:
-        """The record with this external id is looked for at the service."""
-        found = self._finder.by_external([external])
+    def _found(self, attempt: Attempt, external: str, found: Records) -> Attempt:
+        """What an attempt comes down to, given the records that have its external id."""
         if len(found) > 1:
             raise RequestError(f"{len(found)} records have the external id {external}.")
         if found:

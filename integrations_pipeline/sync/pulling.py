@@ -81,7 +81,7 @@ def target_of(part: Part) -> Target:
         resource=part.resource.name,
         scope=part.scope,
         moves_checkpoint=part.request.sync_type != SyncType.SELECTIVE or has_span(part.request),
-        narrowed=bool(part.request.fields),
+        fields=tuple(part.request.fields),
     )
 
 
@@ -182,23 +182,20 @@ def _tell_set_aside(part: Part) -> None:
     for letter in letters:
         if letter.job_id == part.claim.job_id:
             details = {"record": letter.record_id, "letter": str(letter.id)}
-            part.note("WARNING", f"A record was set aside: {letter.reason}", details)
+            told = "A record was set aside"
+            part.note("WARNING", f"{told}: {letter.reason}", details, public=f"{told}.")
     if (more := part.counts.rejected - len(letters)) > 0:
         part.note("WARNING", f"{more} more were set aside: see `integrations letters`.")
 
 
 def _tell_held(part: Part, error: HeldError) -> None:
-    told = _held_by(part) + str(error)
-    with part.store.tenant(part.ref.tenant_id) as session:
-        raise_alert(session, part.ref.tenant_id, part.ref.id, AlertKind.HELD, told)
+    ref, name = part.ref, part.resource.name
+    told = f"{ref.key} {name}: {error}"
+    with part.store.tenant(ref.tenant_id) as session:
+        raise_alert(session, ref.tenant_id, ref.id, AlertKind.HELD, told, name)
 
 
 def _clear_held(part: Part) -> None:
-    with part.store.tenant(part.ref.tenant_id) as session:
-        kinds, about = [AlertKind.HELD], _held_by(part)
-        clear_alerts(session, part.ref.tenant_id, part.ref.id, kinds, about)
-
-
-def _held_by(part: Part) -> str:
-    """How an alert about this resource begins: another one's is none of its business."""
-    return f"{part.ref.key} {part.resource.name}: "
+    ref, name = part.ref, part.resource.name
+    with part.store.tenant(ref.tenant_id) as session:
+        clear_alerts(session, ref.tenant_id, ref.id, [AlertKind.HELD], name)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from integrations_pipeline.alerts import AlertKind, clear_alerts, raise_alert
 from integrations_pipeline.connectors.pushing import Push
-from integrations_pipeline.errors import RequestError, ServiceError
+from integrations_pipeline.errors import RequestError, ServiceError, kind_of
 from integrations_pipeline.store.outbound import IntentState, Outbound
 from integrations_pipeline.store.states import Direction
 from integrations_pipeline.sync.comparing import Comparer
@@ -61,7 +61,7 @@ class _Pushing:
         fields = Fields(part.resource, declared, part.ref.policy)
         finder = Finder(part.client, part.resource, declared, fields, part.store.settings.max_pages)
         self._mirror = Mirror(part)
-        self._sender = Sender(part.client, declared, fields.external)
+        self._sender = Sender(part.client, declared, fields.external, self._ledger.under_way)
         self._preparer = Preparer(part, declared, fields, finder)
         self._comparer = Comparer(part, declared, self._ledger, fields)
         self._recoverer = Recoverer(
@@ -126,7 +126,8 @@ class _Pushing:
         try:
             self._ledger.load(self._mirror.read(ids))
         except ServiceError as error:
-            self._part.note("WARNING", f"Written, but not read again; the next pull is: {error}")
+            told = "Written, but not read again; the next pull is"
+            self._part.note("WARNING", f"{told}: {error}", public=f"{told}: {kind_of(error)}.")
 
     def _recover(self, only: set[int] | None = None) -> bool:
         """Look up what is on its way, all of it or some; whether some of that still is."""
@@ -156,7 +157,8 @@ class _Pushing:
             if verdict.state in (IntentState.REJECTED, IntentState.HELD):
                 intent = verdict.intent
                 told = f"{verdict.state}: {verdict.reason}"
-                self._part.note("WARNING", told, {"record": named(intent), "intent": intent.id})
+                details = {"record": named(intent), "intent": intent.id}
+                self._part.note("WARNING", told, details, public=str(verdict.state))
 
 
 def _tell_held(part: Part) -> None:

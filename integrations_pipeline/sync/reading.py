@@ -28,6 +28,7 @@ from integrations_pipeline.sync.batches import (
     Batch,
     Event,
     Wanted,
+    chunks,
     iso,
     millis,
     moment_of,
@@ -42,6 +43,11 @@ from integrations_pipeline.transport.client import ServiceClient
 
 SKEW = timedelta(minutes=10)
 REMEMBERED_EVENTS = 1000
+MOST_CHANGED = 20_000
+"""Where events name more objects, a list of all takes fewer requests, or hardly more, than reading
+each of them again; and so many fit into memory."""
+CHANGED_STEP = 1000
+"""Objects of events that are read again until the checkpoint moves."""
 HELD_BACK_SECONDS = 300
 """An export does not begin later than so long ago: it refuses the last moments."""
 Note = Callable[[str, str], None]
@@ -188,18 +194,29 @@ class ResourceReading:
             yield Batch(changes=self._reader.changes(found.rows))
 
     def _by_events(self, declared: EventChanges, cursor: dict[str, Any]) -> Iterator[Batch]:
-        recent = set(cursor.get("recent", ()))
+        known = set(cursor.get("recent", ()))
         since = moment_of(cursor["since"]) - declared.overlap
-        events = self._events(declared, since)
+        border = (self._began - declared.overlap - SKEW).timestamp()
+        recent: list[str] = []
         stamps: dict[str, float] = {}
-        for event in events:
-            if event.id not in recent and event.object_id:
+        for event in self._events(declared, since):
+            if event.created > border and len(recent) < REMEMBERED_EVENTS:
+                recent.append(event.id)  # the next read will meet it again, and need not follow
+            if event.id not in known and event.object_id:
                 stamps[event.object_id] = max(stamps.get(event.object_id, 0), event.created)
-        yield from self._looked_up(tuple(stamps), stamps)
-        remembered = self._within_overlap(declared, events)
-        yield Batch(cursor={"since": iso(self._began), "recent": remembered})
+            if len(stamps) > MOST_CHANGED:
+                raise StaleCursorError(
+                    f"more than {MOST_CHANGED} records changed since {since:%Y-%m-%d %H:%M} UTC, "
+                    "and reading them one by one would take longer."
+                )
+        oldest_first = tuple(sorted(stamps, key=stamps.__getitem__))
+        for some in chunks(oldest_first, CHANGED_STEP):
+            yield from self._looked_up(some, stamps)
+            reached = min(moment_of(stamps[some[-1]]), self._began)
+            yield Batch(pages=0, cursor={"since": iso(reached), "recent": []})
+        yield Batch(cursor={"since": iso(self._began), "recent": recent})
 
-    def _events(self, declared: EventChanges, since: datetime) -> list["Event"]:
+    def _events(self, declared: EventChanges, since: datetime) -> Iterator["Event"]:
         listing = Listing(
             path=declared.path,
             records_at="data",
@@ -210,13 +227,8 @@ class ResourceReading:
             declared.types_param: list(declared.types),
             declared.since_param: str(int(since.timestamp())),
         }
-        pages = self._walk(listing, None, asked)
-        return [Event.read(row) for page in pages for row in page.rows]
-
-    def _within_overlap(self, declared: EventChanges, events: list["Event"]) -> list[str]:
-        """Events that the next read will meet again and need not follow."""
-        border = (self._began - declared.overlap - SKEW).timestamp()
-        return [event.id for event in events if event.created > border][:REMEMBERED_EVENTS]
+        for page in self._walk(listing, None, asked):
+            yield from (Event.read(row) for row in page.rows)
 
     # -- given ids ------------------------------------------------------------------------------
 

@@ -19,8 +19,6 @@ from integrations_pipeline.sync.writable import Fields
 
 SKEW = timedelta(minutes=2)
 """The service's clock and ours may differ by this much."""
-LONGEST = timedelta(minutes=15)
-"""A request that was sent has begun to have its effect by then, if ever."""
 MOST_ATTEMPTS = 8
 
 
@@ -63,17 +61,33 @@ class Recoverer:
             ServiceError: the service does not tell.
         """
         found = Found()
-        again = [one for one in intents if self._is_known_again(one)]
-        for operation in dict.fromkeys(one.sent_as for one in again):
-            attempts = [attempt_of(one) for one in again if one.sent_as == operation]
-            repeated = self._sender.send(operation, attempts)
-            _keep_lost(repeated, attempts)
-            found.delivery += repeated
-        apart = {one.id for one in again}
+        by_job = [one for one in intents if one.remote_job]
+        self._by_job(by_job, found)
+        again = [one for one in intents if not one.remote_job and self._is_known_again(one)]
+        self._repeat(again, found)
+        apart = {one.id for one in (*by_job, *again)}
         left = [one for one in intents if one.id not in apart]
         self._by_id([one for one in left if one.remote_id], found)
         self._without_id([one for one in left if not one.remote_id], found)
         return found
+
+    def _by_job(self, intents: list[Intent], found: Found) -> None:
+        """What background jobs of the service do; as long as they work, nothing is sent again."""
+        jobs: dict[tuple[str, str], dict[int, Attempt]] = {}
+        for one in intents:
+            job = jobs.setdefault((one.sent_as, one.remote_job), {})
+            job[one.remote_place] = attempt_of(one)
+        for (operation, remote_job), attempts in jobs.items():
+            found.delivery += self._sender.ask(operation, remote_job, attempts)
+
+    def _repeat(self, intents: list[Intent], found: Found) -> None:
+        """Send once more what the service knows again."""
+        for operation in dict.fromkeys(one.sent_as for one in intents):
+            attempts = [attempt_of(one) for one in intents if one.sent_as == operation]
+            self._ledger.under_way(attempts)
+            repeated = self._sender.send(operation, attempts)
+            _keep_lost(repeated, attempts)
+            found.delivery += repeated
 
     def _is_known_again(self, intent: Intent) -> bool:
         """Whether the service still knows the request, so that it can just be sent again."""
@@ -105,10 +119,10 @@ class Recoverer:
         """Records that may have been made, and whose ids are not known."""
         among = [one for one in intents if self._is_among_made(one)]
         made, by_external = self._push.made, self._push.by_external
-        looked_at = datetime.now(UTC)  # what shows while we look may have been missed
+        looked_at = self._ledger.now()  # what shows while we look may have been missed
         if among and made:
-            first, last = (f(one.sent_at for one in among) for f in (min, max))
-            records = self._finder.made(first - SKEW, last + LONGEST, _names(among))
+            first = min(one.sent_at for one in among)
+            records = self._finder.made(first - SKEW, looked_at + SKEW, _names(among))
             self._match(among, records, looked_at - made.settles, found)
         rest = [one for one in intents if one not in among]
         known = [one for one in rest if one.external_id and by_external]
@@ -136,7 +150,7 @@ class Recoverer:
     ) -> None:
         """Give each intent the record that is its own; no record belongs to two.
 
-        `settled`: of what was sent before, absence proves that it was not done.
+        `settled`: of what was lost before, absence proves that it was not done.
         """
         taken = self._ledger.taken([self._finder.key(one) for one in records])
         for intent in intents:
@@ -151,7 +165,7 @@ class Recoverer:
                 taken.add(fitting[0])
                 made = Outcome(record_id=fitting[0], created=not upserts)
                 found.decide(done(attempt_of(intent), made))
-            elif upserts or intent.sent_at < settled:  # twice the same upsert is once
+            elif upserts or intent.lost_at < settled:  # twice the same upsert is once
                 found.decide(self._again(intent))
             else:
                 found.delivery.lost.append(attempt_of(intent))

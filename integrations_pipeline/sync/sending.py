@@ -1,6 +1,6 @@
 """Sending attempts: one request for many where the service allows it, split where it refuses."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +27,7 @@ from integrations_pipeline.sync.ledger import Attempt, Verdict
 from integrations_pipeline.sync.verdicts import rejected
 from integrations_pipeline.transport.client import ServiceClient
 
+UnderWay = Callable[[Sequence[Attempt], str | None], None]
 FIRST_PAUSE = 0.2
 """Seconds before a background job is asked for again; then it doubles, up to the declared."""
 CONFIRMED = {
@@ -60,12 +61,19 @@ class Delivery:
 
 
 class Sender:
-    """Sends attempts at one resource's records."""
+    """Sends attempts at one resource's records, until the service takes nothing more.
 
-    def __init__(self, client: ServiceClient, push: Push, external_field: str) -> None:
+    `under_way` is told of attempts that go out once more, and of the background job that does them.
+    """
+
+    def __init__(
+        self, client: ServiceClient, push: Push, external_field: str, under_way: UnderWay
+    ) -> None:
         self._client = client
         self._push = push
         self._external_field = external_field
+        self._under_way = under_way
+        self._stopped_by: ServiceError | None = None
 
     def send(self, operation: str, attempts: Sequence[Attempt]) -> Delivery:
         """Send attempts of one operation; what is certain is a verdict, the rest is `lost`.
@@ -83,7 +91,34 @@ class Sender:
         with ThreadPoolExecutor(self._push.workers) as pool:
             return sum(pool.map(lambda one: self._batch(write, [one]), attempts), Delivery())
 
+    def ask(self, operation: str, remote_job: str, attempts: Mapping[int, Attempt]) -> Delivery:
+        """What a background job has done for attempts, by their places in it.
+
+        Raises:
+            ServiceError: the service does not tell.
+        """
+        write = self._push.write(operation)
+        mine = list(attempts.values())
+        if write is None or write.job is None:
+            return Delivery(lost=mine)
+        try:
+            page = self._client.get(_path(write.job, remote_job))
+        except NotFoundError:  # it has ended long ago, and its outcome is forgotten
+            self._under_way(mine, None)
+            return Delivery(lost=mine)
+        if not _has_ended(write.job, page):
+            return Delivery(lost=mine)
+        size = max(attempts) + 1  # in the place of what is decided already anything may stand
+        sent = [self._outgoing(attempts.get(place, mine[0])) for place in range(size)]
+        outcomes = write.answers.outcomes(page, sent, created=operation == Operation.CREATE)
+        untold = [one for place, one in attempts.items() if outcomes[place] is None]
+        self._under_way(untold, None)
+        told = [(one, outcomes[place]) for place, one in attempts.items()]
+        return _sum(lambda pair: self._told(write, *pair, alone=size == 1), told)
+
     def _batch(self, write: Write, attempts: list[Attempt]) -> Delivery:
+        if self._stopped_by is not None:
+            return _unsent(attempts, self._stopped_by)
         try:
             outcomes = self._outcomes(write, attempts)
         except FenceLostError:
@@ -93,7 +128,8 @@ class Sender:
         except (RejectedError, NotFoundError) as error:
             return self._refused(write, attempts, error)
         except ServiceError as error:
-            return Delivery(verdicts=[_waiting(one, str(error)) for one in attempts], error=error)
+            self._stopped_by = error
+            return _unsent(attempts, error)
         told = zip(attempts, outcomes, strict=True)
         alone = len(attempts) == 1
         return _sum(lambda pair: self._told(write, *pair, alone=alone), list(told))
@@ -107,6 +143,8 @@ class Sender:
             records = [dict(outcome.record)] if outcome.record else []
             return Delivery([done(attempt, outcome)], records)
         if not alone:  # others of its batch may have been in its way
+            if write.job is not None:
+                self._under_way([attempt], None)
             return self._batch(write, [attempt])
         return Delivery([rejected(attempt.intent, outcome.error)])
 
@@ -135,7 +173,7 @@ class Sender:
             key=sent[0].key if write.idempotent else "",
         )
         if write.job is not None:
-            page = self._ended(write.job, page)
+            page = self._ended(write.job, attempts, page)
         created = attempts[0].operation == Operation.CREATE
         return write.answers.outcomes(page, sent, created=created)
 
@@ -148,16 +186,20 @@ class Sender:
             external_field=self._external_field,
         )
 
-    def _ended(self, job: BackgroundJob, page: Any) -> Any:
-        """The last answer about a background job.
+    def _ended(self, job: BackgroundJob, attempts: Sequence[Attempt], page: Any) -> Any:
+        """The last answer about the background job that an answer has announced.
 
         Raises:
             OutcomeUnknownError: it does not end, or the service does not tell.
         """
-        path = job.path.format(id=quote(str(dig(page, job.id_at)), safe=""))
+        if _has_ended(job, page):
+            return page
+        remote_job = str(dig(page, job.id_at))
+        self._under_way(attempts, remote_job)
+        path = _path(job, remote_job)
         left, pause = job.patience.total_seconds(), FIRST_PAUSE
         try:
-            while dig(page, job.status_at) not in job.done | job.failed:
+            while not _has_ended(job, page):
                 if left <= 0:
                     raise OutcomeUnknownError(f"The job behind {path} does not end.")
                 self._client.wait(pause)
@@ -183,9 +225,20 @@ def done(attempt: Attempt, outcome: Outcome) -> Verdict:
     )
 
 
-def _waiting(attempt: Attempt, reason: str) -> Verdict:
-    """Nothing was done; it is sent again later."""
-    return Verdict(intent=attempt.intent, state=IntentState.PENDING, reason=reason)
+def _unsent(attempts: Sequence[Attempt], error: ServiceError) -> Delivery:
+    """Nothing was done; they are sent later."""
+    waiting = [
+        Verdict(intent=one.intent, state=IntentState.PENDING, reason=str(error)) for one in attempts
+    ]
+    return Delivery(verdicts=waiting, error=error)
+
+
+def _path(job: BackgroundJob, remote_job: str) -> str:
+    return job.path.format(id=quote(remote_job, safe=""))
+
+
+def _has_ended(job: BackgroundJob, page: Any) -> bool:
+    return dig(page, job.status_at) in job.done | job.failed
 
 
 def _sum(send: Callable[[Any], Delivery], things: Sequence[Any]) -> Delivery:

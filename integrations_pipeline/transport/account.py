@@ -3,7 +3,9 @@
 Nothing here reads a clock, waits or stores. Times are the ledger's clock, in seconds.
 """
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 
 from integrations_pipeline.transport.breaker import Breaker
@@ -22,6 +24,10 @@ GAP = 0.05
 """Seconds between two requests meanwhile; less where more wait than fit."""
 REMEMBER = 3600.0
 MOST_REFUSALS = 6
+LONGEST_SLEEP = 30.0
+AGES = 60.0
+"""Seconds after which a bulk request that still waits counts as an incremental one: else those,
+when they never end, would leave it no room at all."""
 
 
 class Priority(IntEnum):
@@ -75,6 +81,18 @@ class Verdict:
     at: float = 0.0
     why: Why = Why.NOTHING
     limit: str = ""
+    turn: float = 0.0
+    """Before that it is not its turn for sure."""
+
+    def sleep(self, now: float) -> float:
+        """Seconds until the request asks again.
+
+        Every look rewrites the state of all: who is far behind sleeps half of the time until its
+        turn, again and again, and so is known to live when it comes.
+        """
+        far = (self.turn - now) / 2
+        longest = LONGEST_SLEEP if self.why is Why.PAUSED else max(LOOK, min(far, LONGEST_SLEEP))
+        return max(0.001, min(max(self.at - now, far), longest))
 
 
 @dataclass(slots=True)
@@ -87,6 +105,11 @@ class Waiter:
     until: float
     """Nobody asked for it up to then: whoever waited is gone."""
     needs: dict[str, int]
+
+    def rank(self, now: float) -> int:
+        """Its priority, which grows once when it has waited long."""
+        aged = now >= self.since + AGES
+        return min(self.priority, Priority.INCREMENTAL) if aged else self.priority
 
 
 @dataclass(slots=True)
@@ -131,8 +154,9 @@ class Account:
         ]
         for need in wish.needs:
             before = [waiter.needs[need.key] for waiter in ahead if need.key in waiter.needs]
-            found.append(Verdict(self._room(need, before, wish.reserve, now), Why.FULL, need.key))
-        return max(found, key=lambda verdict: verdict.at)
+            found.append(self._room(need, before, wish.reserve, now))
+        verdict = latest(found)
+        return replace(verdict, turn=min(verdict.turn, self._ages_at(wish, now)))
 
     def grant(self, wish: Wish, now: float) -> None:
         """Let the request go; `report` must follow."""
@@ -195,10 +219,9 @@ class Account:
         self.eased_from = max(self.eased_from, begin)
 
     def _eased(self, ahead: int, now: float) -> float:
-        if not self.eased_from:
-            return 0.0
         gap = min(GAP, EASE / max(1, len(self.waiting)))
-        return max(self.eased_from, self.next_at, now if ahead else 0.0) + ahead * gap
+        at = max(self.eased_from, self.next_at, now if ahead else 0.0) + ahead * gap
+        return at if self.eased_from else 0.0
 
     def _ahead(self, wish: Wish, now: float) -> list[Waiter]:
         """Who is served before: by priority, then tenants in turn."""
@@ -208,28 +231,36 @@ class Account:
         turns: dict[tuple[int, str], int] = {}
         order = []
         for ticket, waiter in sorted(queue.items(), key=lambda one: one[1].since):
-            whose = (waiter.priority, waiter.user)
+            whose = (waiter.rank(now), waiter.user)
             turns[whose] = turns.get(whose, 0) + 1
-            rank = (waiter.priority, turns[whose], self.served.get(waiter.user, 0.0), waiter.since)
+            rank = (whose[0], turns[whose], self.served.get(waiter.user, 0.0), waiter.since)
             order.append((rank, ticket))
         tickets = [ticket for _, ticket in sorted(order)]
         return [queue[ticket] for ticket in tickets[: tickets.index(wish.ticket)]]
 
-    def _room(self, need: Need, before: list[int], reserve: float, now: float) -> float:
+    def _ages_at(self, wish: Wish, now: float) -> float:
+        """When a request goes up in rank; in the time before, its turn may be far."""
+        known = self.waiting.get(wish.ticket)
+        ages = (known.since if known else now) + AGES
+        return ages if wish.priority > Priority.INCREMENTAL and ages > now else math.inf
+
+    def _room(self, need: Need, before: list[int], reserve: float, now: float) -> Verdict:
         """When there is room for the request, and for those before it, which need so much each."""
         under_way = sum(need.key in ran.needs for ran in self.running.values())
         if need.concurrent and under_way + len(before) >= _part(need.concurrent, reserve):
-            return now + GAP * (1 + len(before))
+            return Verdict(now + GAP * (1 + len(before)), Why.FULL, need.key)
         window = self.windows.get(need.key, Window())
         limit = need.requests if window.limit is None else window.limit
-        if not limit or not need.seconds:
-            return 0.0
         used = window.used + self.on_the_way(need.key) + sum(before)
         over = used + need.cost - max(_part(limit, reserve), need.cost)
-        if over <= 0:
-            return 0.0
+        if not limit or not need.seconds or over <= 0:
+            return Verdict()
         free = window.free_at(over)
-        return now + need.seconds if free is None else free
+        if free is not None:
+            return Verdict(free, Why.FULL, need.key, free)
+        # one window's worth may end at any moment, the next only a window later
+        turn = now + need.seconds * (over / limit - 1)
+        return Verdict(now + need.seconds, Why.FULL, need.key, turn)
 
     def _count(self, ran: Running, at: float) -> None:
         ran.counted = True
@@ -256,6 +287,12 @@ class Account:
             or one.limit is not None
             or any(key in ran.needs for ran in self.running.values())
         }
+
+
+def latest(verdicts: Sequence[Verdict]) -> Verdict:
+    """The one that waits longest, with the latest turn of all."""
+    longest = max(verdicts, key=lambda verdict: verdict.at)
+    return replace(longest, turn=max(verdict.turn for verdict in verdicts))
 
 
 def _part(limit: int, reserve: float) -> int:

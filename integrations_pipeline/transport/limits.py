@@ -13,13 +13,13 @@ from typing import Any
 from integrations_pipeline.connectors.access import Per, Quota
 from integrations_pipeline.errors import RateLimitedError, TransientError
 from integrations_pipeline.transport.account import (
-    LOOK,
     Account,
     Need,
     Priority,
     Verdict,
     Why,
     Wish,
+    latest,
 )
 from integrations_pipeline.transport.ledger import Ledger, MemoryLedger
 from integrations_pipeline.transport.told import tally
@@ -27,7 +27,6 @@ from integrations_pipeline.transport.windows import Window
 
 CALM_SECONDS = 1.0
 """How long a look that found nothing the matter is good for, where no limit is declared."""
-LONGEST_SLEEP = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +164,13 @@ class Limits:
 
         def act(states: list[Account], now: float) -> tuple[float, Verdict, Account]:
             pairs = list(zip(states, wishes.values(), strict=True))
-            verdict = max((s.ready(wish, now) for s, wish in pairs), key=lambda one: one.at)
+            verdict = latest([state.ready(wish, now) for state, wish in pairs])
             if verdict.at <= now:
                 for state, wish in pairs:
                     state.grant(wish, now)
             elif verdict.at - now <= patience:
                 for state, wish in pairs:
-                    state.queue(wish, now, _sleep(verdict, now))
+                    state.queue(wish, now, min(verdict.sleep(now), patience))
             else:
                 for state, wish in pairs:
                     state.waiting.pop(wish.ticket, None)
@@ -182,7 +181,7 @@ class Limits:
             return 0.0
         if verdict.at - now > patience:
             raise self._too_long(verdict, now, state)
-        return _sleep(verdict, now)
+        return min(verdict.sleep(now), patience)
 
     def _report(self, states: list[Account], now: float, leave: Leave, result: Result) -> bool:
         for state in states:
@@ -232,11 +231,6 @@ class Limits:
             name = verdict.limit.partition("#")[0]
             told = f"{self._label}'s limit ({name}) is used up; there is room again at {when}."
         return RateLimitedError(told, retry_after=wait)
-
-
-def _sleep(verdict: Verdict, now: float) -> float:
-    longest = LONGEST_SLEEP if verdict.why is Why.PAUSED else LOOK
-    return max(0.001, min(verdict.at - now, longest))
 
 
 def _pauses(quotas: Sequence[Quota]) -> tuple[str, ...]:

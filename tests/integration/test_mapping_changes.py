@@ -1,12 +1,14 @@
 """Mappings that change at an awkward moment: in a read, under new keys, in many rows."""
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from integrations_pipeline.errors import TransientError
 from integrations_pipeline.oauth import IntegrationRef
 from integrations_pipeline.store.states import JobStatus
 from integrations_pipeline.store.sync_models import Checkpoint
 from integrations_pipeline.sync import get_sync_job_history, get_sync_logs
+from integrations_pipeline.sync.committing import Committer
 from integrations_pipeline.sync.mapping import mapper_of, remapping, save_mapping
 from integrations_pipeline.sync.mapping.hashing import hash_key
 from integrations_pipeline.transport.client import ServiceClient
@@ -67,6 +69,57 @@ def test_rows_are_mapped_anew_some_at_a_time(store, sandbox, ref, monkeypatch) -
     job = get_sync_job_history(store, ref, limit=1)[0]
     told = [line.message for line in get_sync_logs(store, ref, job["id"])]
     assert f"The field mappings changed: {len(found)} stored records have new values." in told
+
+
+def test_mappings_that_are_taken_back_halfway_leave_nothing_behind(
+    store, sandbox, ref, monkeypatch
+) -> None:
+    monkeypatch.setattr(remapping, "ROWS", 50)
+    save_mapping(store, ref, job_title())
+    sync(store, ref, resources=["contacts"])
+    before = customs(store, ref)
+    save_mapping(store, ref, job_title(step("case", to="upper")))
+    whole, rounds = remapping._Remapping._next, []
+
+    def cut_short(self, connection):
+        rounds.append(connection)
+        if len(rounds) > 1:
+            raise RuntimeError
+        return whole(self, connection)
+
+    monkeypatch.setattr(remapping._Remapping, "_next", cut_short)
+    assert sync(store, ref, resources=["contacts"]).status is JobStatus.FAILED
+    assert sum(custom != before[key] for key, custom in customs(store, ref).items()) > 10
+    monkeypatch.setattr(remapping._Remapping, "_next", whole)
+    save_mapping(store, ref, job_title())
+
+    result = sync(store, ref, resources=["contacts"])
+
+    assert (result.error, result.resources[0].mode) == (None, "incremental")
+    assert customs(store, ref) == before
+
+
+def test_an_answer_that_got_lost_does_not_count_rows_twice(
+    store, sandbox, ref, monkeypatch
+) -> None:
+    sync(store, ref, resources=["contacts"])
+    save_mapping(store, ref, mapping("who", "properties.email", "parse_number", **CONTACTS))
+    once, lost = Committer._once, []
+
+    def answer_lost(self, work):
+        found = once(self, work)
+        if not lost and isinstance(found, tuple) and found[2]:
+            lost.append(found)
+            raise OperationalError("COMMIT", None, ConnectionError("gone"))
+        return found
+
+    monkeypatch.setattr(Committer, "_once", answer_lost)
+    result = sync(store, ref, resources=["contacts"])
+
+    assert len(lost) == 1
+    job = get_sync_job_history(store, ref, limit=1)[0]
+    counted = job["resources"]["contacts"]["rejected"]
+    assert counted == result.resources[0].counts.rejected == lost[0][2]
 
 
 def test_narrow_and_selective_syncs_read_mapped_fields_too(store, sandbox, ref) -> None:

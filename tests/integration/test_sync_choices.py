@@ -116,15 +116,33 @@ def test_fields_narrow_what_is_stored(store, sandbox, tenant_id, service, resour
     assert set(kept) <= allowed
 
 
-def test_after_a_narrowed_read_the_next_one_restores_everything(store, sandbox, tenant_id) -> None:
-    ref = connect(store, sandbox, tenant_id, "hubspot")
-    sync(store, ref, resources=["contacts"])
-    before = {key: row["raw"] for key, row in rows(store, ref, "contacts").items()}
-    sync(store, ref, resources=["contacts"], fields=["email"])
+NARROW = [
+    ("hubspot", "contacts", "firstname", "first_name"),
+    ("stripe", "customers", "name", "name"),
+    ("zendesk", "tickets", "subject", "subject"),
+]
 
-    sync(store, ref, resources=["contacts"])
 
-    assert {key: row["raw"] for key, row in rows(store, ref, "contacts").items()} == before
+@pytest.mark.parametrize(("service", "resource", "field", "column"), NARROW)
+def test_a_narrowed_read_leaves_the_other_fields_as_they_are(
+    store, sandbox, tenant_id, service, resource, field, column
+) -> None:
+    ref = connect(store, sandbox, tenant_id, service)
+    sync(store, ref, resources=[resource])
+    before = rows(store, ref, resource)
+    key = next(iter(live(before)))
+    sandbox.change(service, resource, key, {field: "Renamed"})
+
+    sync(store, ref, resources=[resource], sync_type="SELECTIVE", ids=[key], fields=[column])
+
+    row = rows(store, ref, resource)[key]
+    assert row[column] == "Renamed"
+    kept = {c.name for c in ref.connector.resource(resource).columns} - {column}
+    assert {n: row[n] for n in kept} == {n: before[key][n] for n in kept}
+    assert set(row["raw"]) >= set(before[key]["raw"])
+    again = sync(store, ref, resources=[resource])
+    assert (again.resources[0].mode, again.error) == ("incremental", None)
+    assert rows(store, ref, resource)[key]["raw"].keys() == before[key]["raw"].keys()
 
 
 def test_a_field_that_only_the_service_knows_can_be_chosen(store, sandbox, tenant_id) -> None:

@@ -138,6 +138,51 @@ def test_priorities_go_before_the_order_of_arrival():
     assert order == ["webhook", "incremental", "full", "backfill"]
 
 
+def test_bulk_requests_do_not_starve_behind_a_steady_load():
+    account, need, now = Account(), Need("all", requests=5, seconds=1.0), 1000.0
+    bulk, waited = wish("bulk", "a", BULK, need), None
+    incremental = [wish(f"t{number}", "a", INCREMENTAL, need) for number in range(2000)]
+    while waited is None:
+        now += 0.05
+        for one in incremental[:10]:  # twice of what fits is always there
+            if try_once(account, one, now) == 0:
+                account.ended(one.ticket, now)
+                incremental.remove(one)
+        if try_once(account, bulk, now) == 0:
+            waited = now - 1000.05
+
+    assert 59 < waited < 65
+
+
+def crowd(size, need):
+    """What a long queue of tenants costs: looks at the state, and the seconds until its end."""
+    account, now, looks = Account(), 1000.0, 0
+    asleep = {number: 1000.0 + number / 1000 for number in range(size)}
+    while asleep:
+        number = min(asleep, key=asleep.__getitem__)
+        now = max(now, asleep[number])
+        one, looks = wish(f"t{number}", f"u{number}", INCREMENTAL, need), looks + 1
+        verdict = account.ready(one, now)
+        if verdict.at <= now:
+            account.grant(one, now)
+            account.ended(one.ticket, now)
+            del asleep[number]
+        else:
+            asleep[number] = now + verdict.sleep(now)
+            account.queue(one, now, verdict.sleep(now))
+    return looks, now - 1000.0
+
+
+@pytest.mark.parametrize(("limit", "seconds"), [(20, 1.0), (100, 10.0)])
+def test_who_is_far_behind_looks_seldom_and_no_room_is_left_unused(limit, seconds):
+    need = Need("all", requests=limit, seconds=seconds)
+
+    looks, took = crowd(600, need)
+
+    assert looks < 8 * 600
+    assert took < 1.1 * 600 / limit * seconds
+
+
 def test_a_noisy_tenant_waits_behind_its_own_requests_only():
     noisy = {f"noisy-{number}": ("noisy", INCREMENTAL) for number in range(50)}
     small = {f"small-{number}": (f"tenant-{number}", INCREMENTAL) for number in range(5)}

@@ -16,6 +16,9 @@ from integrations_pipeline.sync.parts import Part
 from integrations_pipeline.sync.records import Change, Mapped
 
 ROWS = 2000
+UNFINISHED = "unfinished"
+"""Stands for the digest while some rows have the old mappings' values and some the new ones':
+whatever is wanted next, it is not that."""
 
 
 def remap_if_changed(part: Part, committer: Committer, mapper: FieldMapper | None) -> None:
@@ -35,6 +38,7 @@ def remap_if_changed(part: Part, committer: Committer, mapper: FieldMapper | Non
     if (wanted, fields) == ((state.digest, state.fields) if state else ("", [])):
         return
     work = _Remapping(part, committer, mapper)
+    committer.run(work.begin)
     changed, rejected = work.all()
     unread = sorted(set(fields) - set(state.fields if state else ()))
     again = committer.run(lambda c: work.finish(c, wanted, fields, anew=bool(unread)))
@@ -60,13 +64,17 @@ class _Remapping:
         """How many rows changed, and how many could not be mapped whole."""
         changed = rejected = 0
         while True:
-            last, some, bad = self._committer.run(self._next)
+            last, some, bad = self._committer.run_once(self._next)
             changed, rejected = changed + some, rejected + bad
             if bad:
                 self._part.add(Counts(rejected=bad))
             if last is None:
                 return changed, rejected
             self._after = last
+
+    def begin(self, connection: Connection) -> None:
+        """Say that the rows are about to differ; what was asked of the service stays known."""
+        self._save(connection, digest=UNFINISHED)
 
     def finish(self, connection: Connection, digest: str, fields: list[str], *, anew: bool) -> bool:
         """Remember what the rows were mapped by; batches that were staged with the old are void.
@@ -76,19 +84,21 @@ class _Remapping:
         """
         forgotten = "cursor = NULL, progress = NULL" if anew else "progress = NULL"
         begun = connection.execute(text(_FORGET.format(forgotten)), self._committer.names).rowcount
+        self._save(connection, digest=digest, fields=fields)
+        return begun > 0
+
+    def _save(self, connection: Connection, **values: Any) -> None:
         ref = self._part.ref
         key = {
             "tenant_id": ref.tenant_id,
             "integration_id": ref.id,
             "resource": self._part.resource.name,
         }
-        values = {"digest": digest, "fields": fields}
         connection.execute(
             insert(MappingState)
             .values(**key, **values)
             .on_conflict_do_update(index_elements=list(key), set_=values)
         )
-        return begun > 0
 
     def _next(self, connection: Connection) -> tuple[str | None, int, int]:
         query = text(_SOME.format(table=self._table))

@@ -93,3 +93,19 @@ BEGIN
     IF seconds NOT BETWEEN -62135596800 AND 253402300799 THEN RETURN NULL; END IF; -- years 1 to 9999
     RETURN to_timestamp(seconds);
 EXCEPTION WHEN data_exception THEN RETURN NULL; END $$;
+
+-- A record that was read with some of its fields only, laid over what is known of it. Where a
+-- service keeps its fields in an object of their own, that is what is laid over.
+CREATE FUNCTION integrations.overlaid(known jsonb, given jsonb, inside text) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+SELECT known || given || CASE
+    WHEN jsonb_typeof(known -> inside) = 'object' AND jsonb_typeof(given -> inside) = 'object'
+    THEN jsonb_build_object(inside, (known -> inside) || (given -> inside))
+    ELSE '{}' END
+$$;
+
+-- One open alert of a kind about each subject, such as a resource.
+ALTER TABLE integrations.alert ADD COLUMN subject text NOT NULL DEFAULT '';
+DROP INDEX integrations.alert_open;
+CREATE UNIQUE INDEX alert_open ON integrations.alert (tenant_id, integration_id, kind, subject)
+    WHERE cleared_at IS NULL;

@@ -23,6 +23,9 @@ CREATE TABLE integrations.outbound (
     sent jsonb,
     sent_as text,
     sent_at timestamptz,
+    lost_at timestamptz,
+    remote_job text,
+    remote_place bigint,
     confirmed_at timestamptz,
     remote_id text,
     reason text,
@@ -60,6 +63,9 @@ BEGIN
     NEW.sent := NULL;
     NEW.sent_as := NULL;
     NEW.sent_at := NULL;
+    NEW.lost_at := NULL;
+    NEW.remote_job := NULL;
+    NEW.remote_place := NULL;
     NEW.confirmed_at := NULL;
     NEW.remote_id := NULL;
     NEW.reason := NULL;
