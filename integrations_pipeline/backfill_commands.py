@@ -1,15 +1,13 @@
 """The command that reads a range of days again: what it will cost, then the backfill itself."""
 
-import sys
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 import typer
 
-from integrations_pipeline.commands import AsJson, Key, json_object
+from integrations_pipeline.commands import AsJson, Key, agree, json_object, typist
 from integrations_pipeline.errors import RequestError
-from integrations_pipeline.logs import configure_logging
 from integrations_pipeline.terminal import console, errors, opened, show
 
 Day = Annotated[str, typer.Option(help="First day, such as 2026-01-31, in UTC.")]
@@ -28,7 +26,6 @@ def backfill(
     as_json: AsJson = False,
 ) -> None:
     """Read the records of a range of days; the next usual sync goes on as if nothing were."""
-    configure_logging("CRITICAL")  # failures are told at the end
     from integrations_pipeline.oauth import find_integration
     from integrations_pipeline.serving import sync_here
     from integrations_pipeline.sync import SyncRequest
@@ -41,6 +38,7 @@ def backfill(
         since=_day(since, "--since"),
         until=_day(until, "--until") if until else datetime.now(UTC).date(),
         trigger="backfill",
+        requested_by=typist(),
     )
     with opened() as store:
         forecasts = forecast(store, find_integration(store, key), request)
@@ -53,7 +51,7 @@ def backfill(
             if as_json:
                 show({"forecast": expected}, as_json, empty="")
             return
-        _agree(yes or as_json)
+        agree("Begin?", "the backfill", already=yes or as_json)
         told = sync_here(store, key, request, console=errors)
     if as_json:
         show({"forecast": expected, **told}, as_json, empty="")
@@ -68,15 +66,6 @@ def backfill(
 
 def _told(forecast: dict[str, object]) -> dict[str, object]:
     return {name: "unknown" if value is None else value for name, value in forecast.items()}
-
-
-def _agree(already: bool) -> None:
-    """Ask a person who can answer."""
-    if already:
-        return
-    if not sys.stdin.isatty():
-        raise RequestError("Nobody is here to agree to the backfill.", action="Add --yes.")
-    typer.confirm("Begin?", default=True, abort=True)
 
 
 def _day(text: str, source: str) -> date:

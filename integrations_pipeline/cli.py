@@ -119,7 +119,7 @@ def web(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8300) ->
 
     from integrations_pipeline.web.app import create_app
 
-    with opened() as store:
+    with opened(load_settings().log_level) as store:
         uvicorn.run(create_app(store), host="127.0.0.1", port=port, access_log=False)
 
 

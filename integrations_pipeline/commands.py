@@ -1,12 +1,14 @@
 """Commands about syncs: list, schedule, sync."""
 
+import sys
+from getpass import getuser
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import orjson
 import typer
 
 from integrations_pipeline.errors import RequestError
-from integrations_pipeline.logs import configure_logging
 from integrations_pipeline.terminal import console, errors, opened, plain, show, tell
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ Key = Annotated[
 TRY_LATER = 75
 """Exit code of a sync that goes on later by itself: EX_TEMPFAIL of sysexits.h."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Limit = Annotated[int, typer.Option(min=1, max=10_000, help="Most rows to show.")]
 
 
 def list_all(as_json: AsJson = False) -> None:
@@ -89,10 +92,10 @@ def sync(  # noqa: PLR0913, PLR0917 - the options of a command
     verbose: Annotated[bool, typer.Option(help="Log every step.")] = False,
 ) -> None:
     """Sync an integration here and now, without Dagster."""
-    configure_logging("INFO" if verbose else "CRITICAL")  # failures are told at the end
-    from integrations_pipeline.processes import stop_once_on_signals
+    from integrations_pipeline.oauth import find_integration
     from integrations_pipeline.serving import sync_here
     from integrations_pipeline.sync import SyncRequest
+    from integrations_pipeline.sync.sendable import refused_by
 
     request = SyncRequest(
         sync_type=sync_type,
@@ -103,10 +106,11 @@ def sync(  # noqa: PLR0913, PLR0917 - the options of a command
         direction=direction,
         accept_deletions=accept_deletions,
         trigger="cli",
+        requested_by=typist(),
     )
-    stop_once_on_signals()
-    with opened() as store:
+    with opened("INFO" if verbose else "CRITICAL") as store:
         told = sync_here(store, key, request, console=errors)
+        refused = refused_by(store, find_integration(store, key), UUID(told["job_id"]))
     if as_json:
         show(told, as_json, empty="")
     else:
@@ -115,7 +119,31 @@ def sync(  # noqa: PLR0913, PLR0917 - the options of a command
         hidden |= {name for name in rare if not any(row[name] for row in told["resources"])}
         rows = [{k: v for k, v in row.items() if k not in hidden} for row in told["resources"]]
         show(rows, as_json, empty="Nothing to do.")
+    if refused:
+        errors.print(f"{refused} rows were not written. Next: integrations outbound {key}")
+        raise typer.Exit(1)
     raise typer.Exit({"COMPLETED": 0, "PENDING": TRY_LATER}.get(told["status"], 1))
+
+
+def typist() -> str:
+    """Who types here, as jobs remember it."""
+    try:
+        return f"{getuser()} at the command line"
+    except (KeyError, OSError):  # a container's user id without a name
+        return "somebody at the command line"
+
+
+def agree(question: str, what: str, *, already: bool, usual: bool = True) -> None:
+    """Ask a person who can answer.
+
+    Raises:
+        RequestError: nobody can.
+    """
+    if already:
+        return
+    if not sys.stdin.isatty():
+        raise RequestError(f"Nobody is here to agree to {what}.", action="Add --yes.")
+    typer.confirm(question, default=usual, abort=True)
 
 
 def json_object(text: str, source: str) -> dict[str, object]:

@@ -11,7 +11,6 @@ import typer
 from integrations_pipeline.commands import AsJson, Key, json_object
 from integrations_pipeline.connectors.auth import Grant, KeyAccess, OAuth, Way
 from integrations_pipeline.errors import RequestError
-from integrations_pipeline.logs import configure_logging
 from integrations_pipeline.terminal import console, errors, opened, plain, show, tell
 
 Another = Annotated[
@@ -90,7 +89,6 @@ def disconnect(key: Key) -> None:
     """End the integration's connection; what was synced stays."""
     from integrations_pipeline.oauth import disconnect_integration, find_integration
 
-    configure_logging("CRITICAL")  # what matters is told at the end
     with opened() as store:
         confirmed = disconnect_integration(store, find_integration(store, key))
     told = "The service confirmed it." if confirmed else "End it in the service's settings too."
@@ -127,7 +125,6 @@ def doctor(
     from integrations_pipeline.oauth import find_integration, list_integrations, references
     from integrations_pipeline.oauth.doctor import examine
 
-    configure_logging("CRITICAL")  # what matters is told below
     with opened() as store:
         every = references(list_integrations(store)) if key is None else []
         refs = every if key is None else [find_integration(store, key)]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from integrations_pipeline.commands import AsJson, Key
+from integrations_pipeline.commands import AsJson, Key, Limit
 from integrations_pipeline.errors import RequestError
 from integrations_pipeline.terminal import console, opened, show
 
@@ -23,10 +23,13 @@ def send(
     """Put rows into a resource's outbound table; the next push sends them."""
     from integrations_pipeline.oauth import find_integration
     from integrations_pipeline.sync import outbox
+    from integrations_pipeline.sync.sendable import check_rows
 
     rows = _rows(file)
     with opened() as store:
-        count = outbox.send(store, find_integration(store, key), resource, rows, operation)
+        ref = find_integration(store, key)
+        check_rows(store, ref, resource, rows, operation)
+        count = outbox.send(store, ref, resource, rows, operation)
     console.print(f"{count} rows wait to be sent.")
     console.print(f"Next: integrations sync {key} --resource {resource} --direction push")
 
@@ -35,17 +38,21 @@ def outbound(
     key: Key,
     resource: OneResource = None,
     state: Annotated[list[str], typer.Option(help="PENDING, HELD, REJECTED …")] = [],  # noqa: B006
-    limit: Annotated[int, typer.Option(min=1, help="Most rows to show.")] = 50,
+    limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """What waits to be sent, what was sent, and what became of it."""
     from integrations_pipeline.oauth import find_integration
     from integrations_pipeline.sync import outbox
+    from integrations_pipeline.sync.sendable import check_writable
 
+    states = _states(state)
     with opened() as store:
         ref = find_integration(store, key)
+        if resource is not None:
+            check_writable(ref, resource)
         counts = outbox.counted(store, ref)
-        found = outbox.listed(store, ref, resource, states=state, limit=limit)
+        found = outbox.listed(store, ref, resource, states=states, limit=limit)
     rows = [
         {
             "id": one.id,
@@ -75,9 +82,13 @@ def outbound_retry(
     """Let records that the service refused go out again with the next push."""
     from integrations_pipeline.oauth import find_integration
     from integrations_pipeline.sync import outbox
+    from integrations_pipeline.sync.sendable import check_writable
 
     with opened() as store:
-        count = outbox.retry(store, find_integration(store, key), resource, intent)
+        ref = find_integration(store, key)
+        if resource is not None:
+            check_writable(ref, resource)
+        count = outbox.retry(store, ref, resource, intent)
     console.print(f"{count} rows wait to be sent again.")
 
 
@@ -100,11 +111,22 @@ def outbound_resolve(
     console.print("Decided; the next push carries it out.")
 
 
+def _states(given: list[str]) -> list[str]:
+    from integrations_pipeline.store.outbound import IntentState
+
+    states = [one.upper() for one in given]
+    if unknown := [one for one in states if one not in set(IntentState)]:
+        raise RequestError(
+            f"There is no state {', '.join(unknown)}.", action=f"Known: {', '.join(IntentState)}."
+        )
+    return states
+
+
 def _rows(file: Path) -> list[dict[str, Any]]:
     """The objects of a JSON Lines file.
 
     Raises:
-        RequestError: it can't be read, or a line is no object.
+        RequestError: it can't be read, is empty, or a line is no object.
     """
     try:
         lines = file.read_bytes().splitlines()
@@ -121,4 +143,6 @@ def _rows(file: Path) -> list[dict[str, Any]]:
         if not isinstance(row, dict):
             raise RequestError(f"{file}, line {number}: this is no JSON object.")
         found.append(row)
+    if not found:
+        raise RequestError(f"{file} is empty: nothing to send.")
     return found

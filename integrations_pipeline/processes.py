@@ -46,13 +46,16 @@ def stop_on_signals() -> None:
 
 
 def stop_once_on_signals() -> None:
-    """Let the first Ctrl-C or `kill` begin an orderly end, which a second one does not disturb."""
+    """Let the first Ctrl-C or `kill` begin an orderly end, which a second one does not disturb.
+
+    The KeyboardInterrupt says which of them it was.
+    """
     numbers = (signal.SIGINT, signal.SIGTERM)
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
+    def interrupt(caught: int, _frame: FrameType | None) -> None:
         for number in numbers:
             signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("Ctrl-C" if caught == signal.SIGINT else "SIGTERM")
 
     for number in numbers:
         signal.signal(number, interrupt)

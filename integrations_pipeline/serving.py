@@ -18,7 +18,7 @@ from rich.text import Text
 from integrations_pipeline.connectors import CONNECTORS
 from integrations_pipeline.errors import ConflictError
 from integrations_pipeline.oauth import find_integration
-from integrations_pipeline.processes import Processes, stop_on_signals
+from integrations_pipeline.processes import Processes, stop_on_signals, stop_once_on_signals
 from integrations_pipeline.settings import Settings
 from integrations_pipeline.stack import Ports, addresses, environment, remember, start_stack
 from integrations_pipeline.store import Store, open_store
@@ -30,6 +30,7 @@ from integrations_pipeline.sync import (
     create_sync_job,
     execute_sync_job,
 )
+from integrations_pipeline.sync.execution import stopped
 from integrations_pipeline.sync.launching import end_pending_job
 from integrations_pipeline.terminal import plain, tell
 
@@ -66,7 +67,8 @@ def watch(processes: Processes, console: Console) -> int:
 
 
 def sync_here(store: Store, key: str, request: SyncRequest, *, console: Console) -> dict[str, Any]:
-    """Carry a sync out in this process, with progress on a terminal."""
+    """Carry a sync out in this process, with progress on a terminal; a signal cancels it."""
+    stop_once_on_signals()
     ref = find_integration(store, key)
     job_id = create_sync_job(store, ref, request)
     columns = (
@@ -86,10 +88,14 @@ def sync_here(store: Store, key: str, request: SyncRequest, *, console: Console)
 
         try:
             result = execute_sync_job(store, ref, job_id, on_progress=show)
-        except (ConflictError, KeyboardInterrupt) as error:
-            # what was refused or stopped here must not begin later by itself
-            reason = str(error) or f"{key}: stopped before it began."
+        # what was refused or stopped here must not begin later by itself
+        except ConflictError as error:
+            end_pending_job(store, ref, job_id, JobStatus.CANCELLED, str(error))
+            raise
+        except KeyboardInterrupt as error:
+            reason = stopped(ref, error)
             end_pending_job(store, ref, job_id, JobStatus.CANCELLED, reason)
+            tell(console, "[red]Cancelled:[/red] ", plain(reason))
             raise
     if result.error:
         tell(console, f"[red]{ENDED.get(result.status, 'Failed')}:[/red] ", plain(result.error))

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from integrations_pipeline.connectors import CONNECTORS
+from integrations_pipeline.logs import configure_logging
 from integrations_pipeline.settings import load_settings
 from integrations_pipeline.store import Store, open_store
 
@@ -33,8 +34,9 @@ errors = Console(stderr=True)
 
 
 @contextmanager
-def opened() -> Iterator[Store]:
-    """The store that the settings name."""
+def opened(level: str = "CRITICAL") -> Iterator[Store]:
+    """The store that the settings name. A command tells people what matters: it logs nothing."""
+    configure_logging(level)
     store = open_store(load_settings(), CONNECTORS.values())
     try:
         yield store

@@ -85,8 +85,8 @@ class LastIdPages:
         return {self.param: position["last_id"]} if position else {}
 
     def after(self, position: Position | None, page: Page, rows: Rows) -> Position | None:
-        """The id of the page's last record."""
-        last = dig(rows[-1], self.id_at) if rows else None
+        """The id of the page's last record; a broken one without an id is passed over."""
+        last = next((found for row in reversed(rows) if (found := dig(row, self.id_at))), None)
         return {"last_id": str(last)} if last else None
 
     def ended(self, position: Position | None, page: Page, rows: Rows) -> bool:

@@ -35,31 +35,20 @@ from integrations_pipeline.connectors.columns import (
     text,
     timestamp,
 )
-from integrations_pipeline.connectors.narrowing import By, FilterParam, Span, Total
-from integrations_pipeline.connectors.paging import CursorPages, ExportPages, TimeExportPages
+from integrations_pipeline.connectors.narrowing import By, FilterParam, Span
+from integrations_pipeline.connectors.zendesk_export import (
+    API,
+    CURSOR,
+    NEVER_BEFORE,
+    by_ids,
+    export,
+    export_by_time,
+    span_of,
+)
 from integrations_pipeline.connectors.zendesk_push import NEWEST_TICKETS, push
 
-API = "/api/v2"
-DOCS = "https://developer.zendesk.com/api-reference/ticketing"
-EXPORT_BYTES = 64 * 1024 * 1024  # a page of 1,000 tickets with long descriptions
-EXPORT = ExportPages("start_time", "cursor", "after_cursor", "end_of_stream")
 METRICS = {"include": "metric_sets"}
-CURSOR = CursorPages("page[after]", "meta.after_cursor", more_at="meta.has_more")
-# an export goes by the last change, which is never before these
-NEVER_BEFORE = ("created_at", "updated_at")
-
-
-def exported(name: str, stamp: str, fmt: TimeFormat = TimeFormat.ISO) -> Span:
-    """A span of an export, which begins at any time and has no end of its own."""
-    return Span(
-        by=By.CHANGE,
-        column="source_updated_at",
-        page_size=1000,
-        stamp=stamp,
-        stamp_format=fmt,
-        total=Total(f"{API}/{name}/count", "count.value"),
-    )
-
+DOCS = "https://developer.zendesk.com/api-reference/ticketing"
 
 TICKETS = Resource(
     name="tickets",
@@ -68,20 +57,12 @@ TICKETS = Resource(
     # system changes move this stamp and leave updated_at alone
     version="generated_timestamp",
     version_format=TimeFormat.SECONDS,
-    listing=Listing(
-        path=f"{API}/incremental/tickets/cursor",
-        records_at="tickets",
-        paginator=EXPORT,
-        params={"per_page": "1000"},
-        max_body_bytes=EXPORT_BYTES,
-    ),
+    listing=export("tickets"),
     deleted=Deleted("status", "deleted"),
     absent_is_deleted=False,
     since_columns=NEVER_BEFORE,
-    span=exported("tickets", "generated_timestamp", TimeFormat.SECONDS),
-    lookup=Lookup(
-        path=f"{API}/tickets/show_many", records_at="tickets", batch=100, ids_param="ids"
-    ),
+    span=span_of("tickets", "generated_timestamp", TimeFormat.SECONDS),
+    lookup=by_ids("tickets"),
     push=push(
         "tickets",
         found_at=f"{API}/tickets",
@@ -116,25 +97,11 @@ TICKET_METRICS = Resource(
     docs_url=f"{DOCS}/tickets/ticket_metrics/",
     key="ticket_id",
     version="updated_at",
-    listing=Listing(
-        path=f"{API}/incremental/tickets/cursor",
-        records_at="tickets",
-        record_at="metric_set",
-        paginator=EXPORT,
-        params={"per_page": "1000", **METRICS},
-        max_body_bytes=EXPORT_BYTES,
-    ),
+    listing=export("tickets", within="metric_set", params=METRICS),
     deleted=Deleted("status", "deleted"),
     absent_is_deleted=False,
-    span=exported("tickets", "generated_timestamp", TimeFormat.SECONDS),
-    lookup=Lookup(
-        path=f"{API}/tickets/show_many",
-        records_at="tickets",
-        record_at="metric_set",
-        batch=100,
-        ids_param="ids",
-        params=METRICS,
-    ),
+    span=span_of("tickets", "generated_timestamp", TimeFormat.SECONDS),
+    lookup=by_ids("tickets", within="metric_set", params=METRICS),
     columns=(
         text("metric_id", "id"),
         text("ticket_id"),
@@ -158,18 +125,12 @@ USERS = Resource(
     description="End users, agents and admins.",
     docs_url=f"{DOCS}/users/users/",
     version="updated_at",
-    listing=Listing(
-        path=f"{API}/incremental/users/cursor",
-        records_at="users",
-        paginator=EXPORT,
-        params={"per_page": "1000"},
-        max_body_bytes=EXPORT_BYTES,
-    ),
+    listing=export("users"),
     deleted=Deleted("active", value=False),
     absent_is_deleted=False,
     since_columns=NEVER_BEFORE,
-    span=exported("users", "updated_at"),
-    lookup=Lookup(path=f"{API}/users/show_many", records_at="users", batch=100, ids_param="ids"),
+    span=span_of("users", "updated_at"),
+    lookup=by_ids("users"),
     push=push("users", found_at=f"{API}/users", upserts=True),
     columns=(
         text("name", personal=True),
@@ -193,29 +154,12 @@ ORGANIZATIONS = Resource(
     docs_url=f"{DOCS}/organizations/organizations/",
     version="updated_at",
     # organizations have no cursor export: asking for one loops without end
-    listing=Listing(
-        path=f"{API}/incremental/organizations",
-        records_at="organizations",
-        paginator=TimeExportPages("start_time", "end_time", "end_of_stream", 1000),
-        params={"per_page": "1000"},
-        max_body_bytes=EXPORT_BYTES,
-        crowded=Listing(
-            path=f"{API}/organizations",
-            records_at="organizations",
-            paginator=CURSOR,
-            params={"page[size]": "100"},
-        ),
-    ),
+    listing=export_by_time("organizations"),
     deleted=Deleted("deleted_at"),
     absent_is_deleted=False,
     since_columns=NEVER_BEFORE,
-    span=exported("organizations", "updated_at"),
-    lookup=Lookup(
-        path=f"{API}/organizations/show_many",
-        records_at="organizations",
-        batch=100,
-        ids_param="ids",
-    ),
+    span=span_of("organizations", "updated_at"),
+    lookup=by_ids("organizations"),
     push=push("organizations", found_at=f"{API}/organizations/search"),
     columns=(
         text("name"),

@@ -16,10 +16,25 @@ from integrations_pipeline.store.crypto import Keyring
 from integrations_pipeline.store.warehouse import ROLE
 
 
+ALIVE = {
+    "keepalives": 1,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""A network that is dead without a word is noticed within half a minute (libpq, 32.1.2)."""
+
+
 def application_engine(url: URL) -> Engine:
     """An engine whose connections all act as the application's role, in UTC."""
     engine = create_engine(
-        url, pool_size=10, max_overflow=20, pool_pre_ping=True, hide_parameters=True
+        url,
+        pool_size=10,
+        max_overflow=20,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args=ALIVE,
     )
 
     @event.listens_for(engine, "connect")

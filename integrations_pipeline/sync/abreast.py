@@ -1,11 +1,12 @@
 """Pages fetched side by side: ahead of one walk, or for several walks at once."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Any, TypeVar
 
-Asked = dict[str, Any]
+Asked = Mapping[str, Any] | None
+"""What tells one request from another: parameters, or a position."""
 Key = TypeVar("Key")
 Item = TypeVar("Item")
 
@@ -13,7 +14,7 @@ Item = TypeVar("Item")
 class Ahead:
     """Answers that are fetched before they are asked for; no more than are expected at a time."""
 
-    def __init__(self, ask: Callable[[Asked], dict[str, Any]], workers: int) -> None:
+    def __init__(self, ask: Callable[[Any], dict[str, Any]], workers: int) -> None:
         self._ask = ask
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="pages")
         self._coming: dict[tuple[Any, ...], Future[dict[str, Any]]] = {}
@@ -71,4 +72,4 @@ def abreast(
 
 
 def _key(asked: Asked) -> tuple[Any, ...]:
-    return tuple(sorted((name, str(value)) for name, value in asked.items()))
+    return tuple(sorted((name, str(value)) for name, value in (asked or {}).items()))

@@ -48,7 +48,7 @@ def cancel_sync_job(store: Store, ref: IntegrationRef, job_id: UUID, *, by: str)
             owner = locked_integration(session, ref.tenant_id, ref.id)
             # a batch that is being committed is waited for
             job = session.get(IntegrationSyncJob, (ref.tenant_id, job_id), with_for_update=True)
-            if job is None or job.integration_id != ref.id:
+            if owner is None or job is None or job.integration_id != ref.id:
                 raise RequestError(f"{ref.key}: there is no sync job {job_id}.")
             if job.status not in OPEN:
                 raise ConflictError(f"{ref.key}: the sync job {job_id} is {job.status} already.")
@@ -74,7 +74,7 @@ def retry_sync_job(store: Store, ref: IntegrationRef, job_id: UUID, *, by: str) 
 
     Raises:
         RequestError: there is no such job, or what it asks for is not known any more.
-        ConflictError: it did not fail.
+        ConflictError: it did not fail, or the same waits already.
     """
     job = find_sync_job(store, ref, job_id)
     if job is None:
@@ -85,4 +85,18 @@ def retry_sync_job(store: Store, ref: IntegrationRef, job_id: UUID, *, by: str) 
             action="Only a failed or cancelled one can be tried again.",
         )
     request = replace(request_of(job), trigger="manual", requested_by=by, slot=None)
+    if waiting := _same_waiting(store, job):
+        raise ConflictError(
+            f"{ref.key}: a sync job that asks for the same waits already: {waiting}.",
+            action="It begins as soon as `integrations serve` runs.",
+        )
     return create_sync_job(store, ref, request)
+
+
+def _same_waiting(store: Store, job: IntegrationSyncJob) -> UUID | None:
+    """A job of the integration that waits, and asks for the same."""
+    names = ("tenant_id", "integration_id", "sync_type", "direction", "resources", "configuration")
+    same = [getattr(IntegrationSyncJob, name) == getattr(job, name) for name in names]
+    waiting = IntegrationSyncJob.status == JobStatus.PENDING
+    with store.tenant(job.tenant_id) as session:
+        return session.scalar(select(IntegrationSyncJob.id).where(*same, waiting).limit(1))

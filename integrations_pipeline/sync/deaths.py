@@ -79,7 +79,7 @@ def _end_if_dead(store: Store, suspect: IntegrationSyncJob) -> bool:
     """Look again under the locks, in the order that all take them."""
     with store.tenant(suspect.tenant_id) as session:
         owner = locked_integration(session, suspect.tenant_id, suspect.integration_id)
-        return _bury_if_dead(session, owner, suspect)
+        return owner is not None and _bury_if_dead(session, owner, suspect)
 
 
 def _bury_if_dead(session: Session, owner: Integration, suspect: IntegrationSyncJob) -> bool:

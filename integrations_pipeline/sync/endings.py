@@ -34,13 +34,15 @@ def _has_moved_secret(session: Session, owner: Integration) -> bool:
     return session.scalar(query) is not None
 
 
-def locked_integration(session: Session, tenant_id: UUID, integration_id: UUID) -> Integration:
+def locked_integration(
+    session: Session, tenant_id: UUID, integration_id: UUID
+) -> Integration | None:
     """The integration, locked before any of its jobs: one order for all, so that none deadlock.
 
-    Rows that refer to it can still be written meanwhile.
+    Rows that refer to it can still be written meanwhile. None: it was erased, and its jobs with it.
     """
     key = (tenant_id, integration_id)
-    return session.get_one(Integration, key, with_for_update={"key_share": True})
+    return session.get(Integration, key, with_for_update={"key_share": True})
 
 
 def end_parts(

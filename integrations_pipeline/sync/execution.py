@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy import func
 from sqlalchemy.exc import DBAPIError
 
@@ -42,6 +43,7 @@ from integrations_pipeline.sync.pushing import push
 from integrations_pipeline.transport.client import ServiceClient
 from integrations_pipeline.transport.usage import Usage
 
+log = structlog.get_logger("integrations_pipeline.sync")
 OUTAGES = 20
 """How often a part goes on after the database was away; each time, it waits for it."""
 
@@ -119,8 +121,11 @@ def execute_sync_job(
         results, status = run.cut_short(), JobStatus.CANCELLED
     except BaseException as error:
         # an interrupt of the process is a cancellation; anything else unforeseen is a failure
-        status = JobStatus.FAILED if isinstance(error, Exception) else JobStatus.CANCELLED
-        finish_sync_job(store, claim, status, usage, f"{ref.key}: {_reason(error)}")
+        if isinstance(error, Exception):
+            status, told = JobStatus.FAILED, f"{ref.key}: {_reason(error)}"
+        else:
+            status, told = JobStatus.CANCELLED, stopped(ref, error)
+        finish_sync_job(store, claim, status, usage, told)
         raise
     return JobResult(
         job_id=job_id,
@@ -277,15 +282,21 @@ def _result(part: Part, status: JobStatus, **more: Any) -> ResourceResult:
     )
 
 
-def _reason(error: BaseException) -> str:
+def stopped(ref: IntegrationRef, error: BaseException) -> str:
+    """The reason of a job whose process was interrupted; an interrupt may say by what."""
+    by = str(error) if isinstance(error, KeyboardInterrupt) else ""
+    return f"{ref.key}: stopped by {by or 'an interrupt'}; what was committed is kept."
+
+
+def _reason(error: Exception) -> str:
     if isinstance(error, IntegrationsError):
         return str(error)
-    if isinstance(error, Exception):
-        # its text may show values of rows; the place tells enough
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{Path(frame.filename).name}:{frame.lineno}"
-        return f"Failed unexpectedly ({type(error).__name__} at {place})."
-    return f"Stopped by {type(error).__name__}."
+    # its text may show values of rows; the places tell enough
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+    kind = type(error).__name__
+    log.error("failed unexpectedly", kind=kind, places=places)
+    return f"Failed unexpectedly ({kind} at {places[-1]}). See the log of the process that ran it."
 
 
 def _no_progress(_part: Part) -> None:

@@ -1,11 +1,12 @@
 """The history of syncs, as people and programs read it: jobs, their parts and their lines."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import String, cast, select, tuple_
 from sqlalchemy.orm import Session
 
 from integrations_pipeline.errors import RequestError
@@ -22,6 +23,7 @@ COUNTERS = (
     *("processed", "created", "updated", "deleted", "unchanged"),
     *("rejected", "warnings", "pages"),
 )
+_ID = re.compile(r"[0-9a-f][0-9a-f-]{0,35}")
 LEVELS = ("INFO", "WARNING", "ERROR")
 
 
@@ -65,6 +67,34 @@ def get_sync_job(store: Store, ref: IntegrationRef, job_id: UUID | None = None) 
         return newest[0]
     with store.tenant(ref.tenant_id) as session:
         return _with_parts(session, ref, [_found(session, ref, job_id)])[0]
+
+
+def find_job_id(store: Store, ref: IntegrationRef, text: str) -> UUID:
+    """The id of the integration's job whose id is this text, or alone begins with it.
+
+    Raises:
+        RequestError: there is no such job, or there are several.
+    """
+    begin = text.strip().lower()
+    if not _ID.fullmatch(begin):
+        raise RequestError(f"{text!r} is no job's id.", action="See `integrations history`.")
+    query = select(IntegrationSyncJob.id).where(
+        IntegrationSyncJob.tenant_id == ref.tenant_id,
+        IntegrationSyncJob.integration_id == ref.id,
+        cast(IntegrationSyncJob.id, String).startswith(begin),
+    )
+    with store.tenant(ref.tenant_id) as session:
+        found = list(session.scalars(query.limit(2)))
+    if not found:
+        raise RequestError(
+            f"{ref.key}: there is no sync job {text}.", action="See `integrations history`."
+        )
+    if len(found) > 1:
+        raise RequestError(
+            f"{ref.key}: the ids of several sync jobs begin with {text}.",
+            action="Give more of it; `integrations history --json` has the whole ids.",
+        )
+    return found[0]
 
 
 def get_sync_logs(

@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
+from psycopg.errors import ForeignKeyViolation
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 
 from integrations_pipeline.connectors.base import Resource
 from integrations_pipeline.errors import RequestError
@@ -157,7 +159,12 @@ def log_sync(
         with store.tenant(ref.tenant_id) as session:
             session.add(line)
 
-    patiently(write)
+    try:
+        patiently(write)
+    except IntegrityError as error:
+        if not isinstance(error.orig, ForeignKeyViolation):
+            raise
+        # the job was erased, and its story with it: the process's log is left
     emit = getattr(log, level.lower())
     plain = {k: v for k, v in (details or {}).items() if k == "letter" or isinstance(v, int)}
     emit(public or message, integration=ref.key, resource=resource, job=str(job_id), **plain)

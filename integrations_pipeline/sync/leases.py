@@ -50,7 +50,8 @@ def claim_sync_job(
     A job of the same integration whose run has died is ended first.
 
     Raises:
-        ConflictError: the job is not PENDING, or another one of the integration runs.
+        ConflictError: the job is not PENDING, waits for its service, or another one of the
+            integration runs.
         RequestError: there is no such job.
     """
 
@@ -67,10 +68,11 @@ def _claimed(
     # Whoever claims a job of this integration waits here for the others.
     owner = locked_integration(session, ref.tenant_id, ref.id)
     job = session.get(IntegrationSyncJob, (ref.tenant_id, job_id))
-    if job is None or job.integration_id != ref.id:
+    if owner is None or job is None or job.integration_id != ref.id:
         raise RequestError(f"{ref.key}: there is no sync job {job_id}.")
     if job.status != JobStatus.PENDING:
         raise ConflictError(f"{ref.key}: the sync job {job_id} is {job.status} already.")
+    _check_due(session, ref, job)
     end_dead_job(session, owner)
     job.status = JobStatus.RUNNING
     job.run_id = run_id or job.run_id
@@ -85,6 +87,21 @@ def _claimed(
     left = replace(request_of(job), resources=_left(session, job))
     before = Usage(job.api_calls, job.api_bytes, job.waited_seconds, job.retries)
     return Claim(ref, job_id, job.fence, left, before)
+
+
+def _check_due(session: Session, ref: IntegrationRef, job: IntegrationSyncJob) -> None:
+    """A job that was parked waits, by the database's clock, whoever comes for it.
+
+    Raises:
+        ConflictError: its time has not come.
+    """
+    until = job.not_before
+    if until is not None and until > session.scalars(select(func.clock_timestamp())).one():
+        raise ConflictError(
+            f"{ref.key}: the service asked to wait, so the sync job {job.id} is not due before "
+            f"{until:%Y-%m-%d %H:%M:%S} UTC.",
+            action="Nothing need be done: it goes on then by itself.",
+        )
 
 
 def _left(session: Session, job: IntegrationSyncJob) -> tuple[str, ...]:
@@ -130,7 +147,7 @@ def check_held(store: Store, claim: Claim) -> None:
 def finish_sync_job(
     store: Store, claim: Claim, status: JobStatus, usage: Usage, error: str | None = None
 ) -> bool:
-    """End the job, and say so; nothing happens when it is not ours any more."""
+    """End the job, and say so; nothing happens when it is not ours any more, or was erased."""
     values = {
         "status": status,
         "error": error,
@@ -142,11 +159,13 @@ def finish_sync_job(
     def finish() -> bool:
         with store.tenant(claim.ref.tenant_id) as session:
             owner = locked_integration(session, claim.ref.tenant_id, claim.ref.id)
+            if owner is None:
+                return False
             change = update(IntegrationSyncJob).where(*held(claim)).values(**values)
             if session.scalar(change.returning(IntegrationSyncJob.id)) is None:
                 # others raise the fence: an earlier try of ours may have gone through unheard
-                job = session.get_one(IntegrationSyncJob, (claim.ref.tenant_id, claim.job_id))
-                return job.fence == claim.fence
+                job = session.get(IntegrationSyncJob, (claim.ref.tenant_id, claim.job_id))
+                return job is not None and job.fence == claim.fence
             end_parts(session, claim.ref.tenant_id, claim.job_id, status, error)
             settle(session, owner, synced=status is JobStatus.COMPLETED)
             return True

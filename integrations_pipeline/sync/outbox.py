@@ -82,7 +82,11 @@ def counted(store: Store, ref: IntegrationRef) -> dict[str, dict[str, int]]:
 def retry(
     store: Store, ref: IntegrationRef, resource: str | None = None, ids: Sequence[int] = ()
 ) -> int:
-    """Let rejected intents go out again with the next push; returns how many."""
+    """Let rejected intents go out again with the next push; returns how many.
+
+    Raises:
+        RequestError: one of `ids` is not rejected.
+    """
     query = update(Outbound).where(*_of(ref, resource), Outbound.state == IntentState.REJECTED)
     if ids:
         query = query.where(Outbound.id.in_(ids))
@@ -91,6 +95,12 @@ def retry(
             query.values(state=IntentState.PENDING, attempts=0).returning(Outbound.id)
         )
         found = set(again.scalars())
+        if missing := sorted(set(ids) - found):
+            told = ", ".join(map(str, missing))
+            raise RequestError(
+                f"{ref.key}: {told} is not among the rejected rows; nothing was changed.",
+                action=f"See `integrations outbound {ref.key} --state REJECTED`.",
+            )
         letters = session.scalars(
             select(DeadLetter).where(
                 DeadLetter.tenant_id == ref.tenant_id,

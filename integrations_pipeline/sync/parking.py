@@ -33,12 +33,14 @@ def park(
     """Put our job back to PENDING for that long; returns until when.
 
     Parts that are COMPLETED stay so, the others begin again. None, and nothing is done: it was
-    parked too often already, or is not ours any more.
+    parked too often already, is not ours any more, or was erased.
     """
 
     def put_back() -> datetime | None:
         with store.tenant(claim.ref.tenant_id) as session:
             owner = locked_integration(session, claim.ref.tenant_id, claim.ref.id)
+            if owner is None:
+                return None
             until: datetime | None = session.scalar(
                 update(IntegrationSyncJob)
                 .where(*held(claim), IntegrationSyncJob.parks < MOST_PARKS)

@@ -54,6 +54,14 @@ class Trail:
                 raise AnswerError(f"{path}: the chain of pages runs in a circle.")
             self._pages[digest] += 1
 
+    def trouble(self, path: str, rows: list[Any], position: Position | None) -> AnswerError | None:
+        """What `note` would raise: the page itself may still be good."""
+        try:
+            self.note(path, rows, position)
+        except AnswerError as error:
+            return error
+        return None
+
     def turn(self, path: str) -> None:
         """Count a page that sends the walk back: what was met before may come again.
 
@@ -135,24 +143,31 @@ class _Asking:
 
 
 def _chained(asking: _Asking, position: Position | None, max_pages: int) -> Iterator[Walked]:
-    """Pages of which each tells where the next one is."""
+    """Pages of which each tells where the next one is: that is asked for at once."""
     listing, trail = asking.listing, Trail(max_pages)
     paginator: Paginator = listing.paginator
-    while True:
-        page = asking.at(position)
-        rows = asking.rows(page)
-        following = paginator.after(position, page, rows)
-        ended = paginator.ended(position, page, rows)
-        yield Walked(rows, following or position)
-        if ended:
-            return
-        if following is None:
-            raise AnswerError(f"{listing.path}: there is more, but the way to it is missing.")
-        if following == position:
-            yield from _crowded(asking, following, max_pages)
-            rows, following = [], _past(paginator, following)
-        trail.note(listing.path, rows, following)
-        position = following
+    with Ahead(asking.at, 1) as ahead:
+        while True:
+            page = ahead.answer(position)
+            rows = asking.rows(page)
+            following = paginator.after(position, page, rows)
+            ended = paginator.ended(position, page, rows)
+            circle = None
+            if not ended and following is not None and following != position:
+                circle = trail.trouble(listing.path, rows, following)
+                ahead.expect([] if circle else [following])
+            yield Walked(rows, following or position)
+            if ended:
+                return
+            if circle is not None:
+                raise circle
+            if following is None:
+                raise AnswerError(f"{listing.path}: there is more, but the way to it is missing.")
+            if following == position:
+                yield from _crowded(asking, following, max_pages)
+                following = _past(paginator, following)
+                trail.note(listing.path, [], following)
+            position = following
 
 
 def _crowded(asking: _Asking, position: Position, max_pages: int) -> Iterator[Walked]:
@@ -253,8 +268,9 @@ def search(client: ServiceClient, first: SearchPage, max_pages: int) -> Iterator
 
 
 def _following(page: SearchPage, rows: list[Any]) -> SearchPage:
-    try:
-        last = max(int(row["id"]) for row in rows)
-    except (TypeError, KeyError, ValueError) as error:
-        raise AnswerError(f"{page.search.path}: a record has no numeric id.") from error
-    return replace(page, after_id=str(last))
+    """Behind the highest id; a broken record without one is passed over."""
+    found = [str(dig(row, "id")) for row in rows]
+    ids = [int(one) for one in found if one.isascii() and one.isdigit()]
+    if not ids:
+        raise AnswerError(f"{page.search.path}: no record has a numeric id.")
+    return replace(page, after_id=str(max(ids)))

@@ -119,7 +119,7 @@ def test_answers_that_do_not_end(make_big, fault, lasting, path) -> None:
     before = (big.state(), big.checkpoint()[0])
     big.source.add(500)
     big.store.settings.request_timeout_seconds = 0.3  # of silence; five times as much in all
-    big.store.settings.retry_seconds = 3.0
+    big.store.settings.retry_seconds = 0.5 if lasting else 3.0
     big.source.fail(path, fault if lasting else once(fault), after=3)
 
     result = big.sync(sync_type="FULL_SYNC" if path == "/v1/records" else "MANUAL")

@@ -6,6 +6,7 @@ import pytest
 
 from integrations_pipeline.errors import (
     AnswerError,
+    ConflictError,
     FenceLostError,
     RateLimitedError,
     TransientError,
@@ -94,6 +95,19 @@ def test_nobody_launches_it_before_its_time(store, sandbox, ref, parked) -> None
     let_time_pass(store, sandbox, job_id)
 
     assert job_id in [one.job_id for one in take_launches(store, limit=1000)]
+
+
+def test_no_run_takes_it_before_its_time(store, ref, parked) -> None:
+    before = find_sync_job(store, ref, parked.job_id)
+
+    with pytest.raises(
+        ConflictError, match=f"{before.id} is not due before {before.not_before:%F}"
+    ):
+        execute_sync_job(store, ref, parked.job_id)
+
+    row = find_sync_job(store, ref, parked.job_id)
+    told = ("status", "parks", "not_before", "error", "fence", "launched_at")
+    assert [getattr(row, name) for name in told] == [getattr(before, name) for name in told]
 
 
 def test_then_only_what_is_left_is_read_and_all_is_counted(store, sandbox, ref, parked) -> None:

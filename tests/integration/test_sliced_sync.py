@@ -44,7 +44,7 @@ def test_a_sliced_sync_that_stopped_goes_on(store, ref, monkeypatch) -> None:
             raise AnswerError("Enough.")
         return get(client, path, *args, **options)
 
-    monkeypatch.setattr(batches, "GROUP_ROWS", 100)  # every page is kept at once
+    monkeypatch.setattr(batches, "GROUP_SECONDS", 0)  # every page is kept at once
     with monkeypatch.context() as patch:
         patch.setattr(ServiceClient, "get", failing)
         stopped = sync(store, account, resources=["customers"])

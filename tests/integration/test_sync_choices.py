@@ -145,6 +145,21 @@ def test_a_narrowed_read_leaves_the_other_fields_as_they_are(
     assert rows(store, ref, resource)[key]["raw"].keys() == before[key]["raw"].keys()
 
 
+def test_a_narrowed_read_makes_filtered_ones_begin_anew(store, sandbox, tenant_id) -> None:
+    ref = connect(store, sandbox, tenant_id, "hubspot")
+    leads = {"resources": ["contacts"], "filters": {"lifecycle_stage": "lead"}}
+    sync(store, ref, **leads)
+    before = {key: row["raw"] for key, row in rows(store, ref, "contacts").items()}
+    assert sync(store, ref, **leads).resources[0].mode == "incremental"
+    sync(store, ref, resources=["contacts"], fields=["email"])
+    assert sync(store, ref, resources=["contacts"], fields=["email"]).resources[0].mode != "full"
+
+    sync(store, ref, **leads)
+
+    after = {key: row["raw"] for key, row in rows(store, ref, "contacts").items()}
+    assert {key: after[key] for key in before} == before
+
+
 def test_a_field_that_only_the_service_knows_can_be_chosen(store, sandbox, tenant_id) -> None:
     ref = connect(store, sandbox, tenant_id, "hubspot")
 
