@@ -38,13 +38,16 @@ def change(  # noqa: PLR0913, PLR0917 - the options of a command
     """Change an integration; without options, show what is set. Secrets are never shown."""
     from integrations_pipeline.oauth import change_integration, find_integration
     from integrations_pipeline.oauth.policies import change_policy
+    from integrations_pipeline.sync.mapping.owning import check_owned
 
     told = setting or declaration
     settings = account_settings(setting, declaration) if told else None
     with opened() as store:
         ref = find_integration(store, key)
         if rule:
-            change_policy(store, ref, dict(_rule(text) for text in rule))
+            rules = dict(_rule(text) for text in rule)
+            check_owned(store, ref, rules.get("owners"))
+            change_policy(store, ref, rules)
         if not (told or client_id or client_secret_prompt or resource or direction):
             _show(store, find_integration(store, key), as_json)
             return

@@ -25,6 +25,9 @@ IntegrationsError
         └── OutcomeUnknownError  a write may have been done, or not: look before it is repeated
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class IntegrationsError(Exception):
     """Base of all errors: `str()` says what failed, `action` what to do about it."""
@@ -36,10 +39,14 @@ class IntegrationsError(Exception):
         if action:
             self.action = action
 
+    @property
+    def message(self) -> str:
+        """What failed, without what to do."""
+        return super().__str__()
+
     def __str__(self) -> str:
         """The message, followed by what to do."""
-        message = super().__str__()
-        return f"{message} {self.action}".strip()
+        return f"{self.message} {self.action}".strip()
 
 
 class ConfigurationError(IntegrationsError):
@@ -154,6 +161,19 @@ class RateLimitedError(TransientError):
 
 class OutcomeUnknownError(TransientError):
     """A write may have been done, or not; only the service's own records tell."""
+
+
+def fault_in_words(fault: Mapping[str, Any]) -> str:
+    """What pydantic found (an entry of `ValidationError.errors()`), in words for people."""
+    given = fault.get("ctx", {})
+    words = {
+        "union_tag_invalid": f"there is no transform {given.get('tag')}",
+        "union_tag_not_found": "no step is named",
+        "extra_forbidden": "there is no such option",
+        "missing": "it is missing",
+    }
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return words.get(fault["type"], message.replace("Input should be", "it must be"))
 
 
 def kind_of(error: BaseException) -> str:

@@ -7,8 +7,7 @@ from uuid import UUID
 
 import typer
 
-from integrations_pipeline.commands import AsJson, Key
-from integrations_pipeline.errors import RequestError
+from integrations_pipeline.commands import AsJson, Key, Limit
 from integrations_pipeline.terminal import cell, console, errors, opened, plain, show, tell
 
 if TYPE_CHECKING:
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from integrations_pipeline.store.sync_models import IntegrationSyncLog
 
 FOLLOW_SECONDS = 1.0
+SHORT_ID = 8
+"""Characters of a job's id that a table shows; commands take them for the whole."""
 LATE_LINES = 200
 """Lines of resources that are synced side by side may show a little out of their order."""
 COLOURS = {"WARNING": "[yellow]Warning:[/yellow] ", "ERROR": "[red]Error:[/red] "}
@@ -25,26 +26,23 @@ OPEN = ("PENDING", "RUNNING")
 
 def history(
     key: Key,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most jobs to show.")] = 20,
+    limit: Limit = 20,
     before: Annotated[str | None, typer.Option(help="Jobs before this one, by its id.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """The integration's sync jobs, newest first."""
     from integrations_pipeline.oauth import find_integration
     from integrations_pipeline.sync import get_sync_job_history
+    from integrations_pipeline.sync.history import find_job_id
 
     with opened() as store:
         ref = find_integration(store, key)
-        last = _job_id(before) if before else None
+        last = find_job_id(store, ref, before) if before else None
         jobs = get_sync_job_history(store, ref, limit=limit, before=last)
     if as_json:
         show(jobs, as_json, empty="")
         return
-    names = (
-        *("created_at", "sync_type", "trigger", "status"),
-        *("processed", "created", "updated", "deleted", "rejected", "seconds"),
-    )
-    show([{name: job[name] for name in names} for job in jobs], as_json, empty="No syncs yet.")
+    show(_rows(jobs), as_json, empty="No syncs yet.", spare=("trigger", "sync_type"))
     for job in jobs:
         if job["error"]:
             tell(console, cell(job["created_at"]), ": ", plain(job["error"]))
@@ -52,9 +50,29 @@ def history(
         errors.print(f"Earlier ones: add --before {jobs[-1]['id']}", soft_wrap=True)
 
 
+def _rows(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The jobs for a table, without the counts that are zero in all of them."""
+    counts = [
+        name
+        for name in ("processed", "created", "updated", "deleted", "rejected")
+        if any(job[name] for job in jobs)
+    ]
+    names = ("created_at", "sync_type", "trigger", "status", *counts)
+    return [
+        {
+            "id": job["id"][:SHORT_ID],
+            **{name: job[name] for name in names},
+            "seconds": "" if job["seconds"] is None else f"{job['seconds']:.1f}",
+        }
+        for job in jobs
+    ]
+
+
 def logs(
     key: Key,
-    job: Annotated[str | None, typer.Argument(help="A job's id; none: the newest job.")] = None,
+    job: Annotated[
+        str | None, typer.Argument(help="A job's id, or how it begins; none: the newest job.")
+    ] = None,
     follow: Annotated[bool, typer.Option(help="Go on until the job has ended.")] = False,
     level: Annotated[str, typer.Option(help="INFO, WARNING or ERROR: this and above.")] = "INFO",
     resource: Annotated[str | None, typer.Option(help="Only lines about this resource.")] = None,
@@ -62,11 +80,14 @@ def logs(
 ) -> None:
     """What a sync job did, line by line, and what its resources have cost."""
     from integrations_pipeline.oauth import find_integration
-    from integrations_pipeline.sync.history import get_sync_job
+    from integrations_pipeline.sync.history import find_job_id, get_sync_job
+    from integrations_pipeline.sync.mapping.catalogs import resource_of
 
     with opened() as store:
         ref = find_integration(store, key)
-        job_id = UUID(get_sync_job(store, ref, _job_id(job) if job else None)["id"])
+        if resource is not None:
+            resource_of(ref, resource)
+        job_id = find_job_id(store, ref, job) if job else UUID(get_sync_job(store, ref)["id"])
         lines = _lines(store, ref, job_id, follow=follow, level=level, resource=resource)
         if as_json:
             found = [_line(one) for one in lines]
@@ -139,12 +160,3 @@ def _summary(job: dict[str, Any]) -> str:
     seconds = "" if job["seconds"] is None else f" after {job['seconds']:.1f} s"
     kind = f"{job['sync_type']} {job['direction']} by {job['trigger']}"
     return f"{kind}{who}: {job['status']}{seconds}{': ' if job['error'] else '.'}"
-
-
-def _job_id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise RequestError(
-            f"{text!r} is no job's id.", action="See `integrations history`."
-        ) from error

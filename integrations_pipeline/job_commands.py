@@ -8,9 +8,7 @@ from integrations_pipeline.commands import Key, typist
 from integrations_pipeline.errors import ConflictError
 from integrations_pipeline.terminal import console, opened
 
-Job = Annotated[
-    str, typer.Argument(help="A job's id, or how it begins, as `history` tells it.")
-]
+Job = Annotated[str, typer.Argument(help="A job's id, or how it begins, as `history` tells it.")]
 
 
 def cancel(

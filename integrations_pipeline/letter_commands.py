@@ -1,12 +1,15 @@
 """Commands about records that were set aside: letters list, show, replay, discard."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from integrations_pipeline.commands import AsJson, Key
+from integrations_pipeline.commands import AsJson, Key, Limit, agree, typist
 from integrations_pipeline.errors import RequestError
 from integrations_pipeline.terminal import console, errors, opened, show
+
+if TYPE_CHECKING:
+    from integrations_pipeline.oauth import IntegrationRef
 
 letters = typer.Typer(no_args_is_help=True, help="Records that could not be loaded or sent.")
 OneResource = Annotated[str, typer.Option("--resource", help="Of this resource only.")]
@@ -14,14 +17,16 @@ OneResource = Annotated[str, typer.Option("--resource", help="Of this resource o
 
 @letters.command("list")
 def list_letters(
-    key: Key, resource: OneResource = "", limit: int = 100, as_json: AsJson = False
+    key: Key, resource: OneResource = "", limit: Limit = 100, as_json: AsJson = False
 ) -> None:
     """The records that were set aside, the latest first, with the reasons."""
     from integrations_pipeline.oauth import find_integration
     from integrations_pipeline.sync.letters import open_letters
 
     with opened() as store:
-        found = open_letters(store, find_integration(store, key), resource, limit=limit)
+        ref = find_integration(store, key)
+        _check(ref, resource)
+        found = open_letters(store, ref, resource, limit=limit)
     rows = [
         {
             "id": str(letter.id),
@@ -59,20 +64,26 @@ def replay(key: Key, resource: OneResource = "", as_json: AsJson = False) -> Non
     from integrations_pipeline.oauth import find_integration
     from integrations_pipeline.serving import sync_here
     from integrations_pipeline.sync import SyncRequest
-    from integrations_pipeline.sync.letters import count_letters
+    from integrations_pipeline.sync.letters import count_letters, lettered
     from integrations_pipeline.sync.outbox import retry
 
+    told: dict[str, Any] = {"status": "COMPLETED", "resources": []}
     with opened() as store:
-        waiting = retry(store, find_integration(store, key), resource or None)
-        request = SyncRequest(
-            sync_type="SELECTIVE",
-            resources=[resource] if resource else [],
-            replay=True,
-            trigger="replay",
-        )
-        told = sync_here(store, key, request, console=errors)
-        left = count_letters(store, find_integration(store, key), resource)
-    show(told["resources"], as_json, empty="Nothing to do.")
+        ref = find_integration(store, key)
+        _check(ref, resource)
+        waiting = retry(store, ref, resource or None)
+        if names := lettered(store, ref, resource):
+            request = SyncRequest(
+                sync_type="SELECTIVE",
+                resources=names,
+                replay=True,
+                trigger="replay",
+                requested_by=typist(),
+            )
+            told = sync_here(store, key, request, console=errors)
+        left = count_letters(store, ref, resource)
+    if names or as_json:
+        show(told["resources"], as_json, empty="")
     if not as_json:
         if waiting:
             console.print(
@@ -94,7 +105,16 @@ def discard(
 
     with opened() as store:
         ref = find_integration(store, key)
+        _check(ref, resource)
         count = store_of.count_letters(store, ref, resource)
-        if count and not yes:
-            typer.confirm(f"Close {count} letters of {key}?", abort=True)
+        question = f"Close {count} letters of {key}?"
+        agree(question, "closing them", already=yes or not count, usual=False)
         console.print(f"Closed {store_of.discard(store, ref, resource)}.")
+
+
+def _check(ref: "IntegrationRef", resource: str) -> None:
+    """Refuse a resource that the service has not."""
+    from integrations_pipeline.sync.mapping.catalogs import resource_of
+
+    if resource:
+        resource_of(ref, resource)

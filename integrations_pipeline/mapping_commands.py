@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from integrations_pipeline.commands import AsJson, Key, json_object
+from integrations_pipeline.commands import AsJson, Key, Limit, json_object
 from integrations_pipeline.errors import RequestError
 from integrations_pipeline.terminal import console, opened, show
 
@@ -34,9 +34,13 @@ def list_all(key: Key, resource: str = "", as_json: AsJson = False) -> None:
     """The integration's mappings."""
     from integrations_pipeline.oauth import find_integration
     from integrations_pipeline.sync.mapping import list_mappings
+    from integrations_pipeline.sync.mapping.catalogs import resource_of
 
     with opened() as store:
-        specs = list_mappings(store, find_integration(store, key), resource or None)
+        ref = find_integration(store, key)
+        if resource:
+            resource_of(ref, resource)
+        specs = list_mappings(store, ref, resource or None)
     rows = [spec.model_dump(mode="json") for spec in specs]
     if not as_json:
         rows = [row | {"transforms": _in_short(row["transforms"])} for row in rows]
@@ -59,7 +63,7 @@ def save(
     spec = _spec(resource, target, source, step, direction)
     with opened() as store:
         save_mapping(store, find_integration(store, key), spec)
-    console.print(f"Saved. Next: integrations sync {key} --resource {resource}", highlight=False)
+    _tell("Saved.", key, resource, direction)
 
 
 @mapping.command()
@@ -70,7 +74,7 @@ def remove(key: Key, resource: Resource, target: Target, direction: Direction = 
 
     with opened() as store:
         remove_mapping(store, find_integration(store, key), resource, target, direction)
-    console.print("Removed.")
+    _tell("Removed.", key, resource, direction)
 
 
 @mapping.command()
@@ -80,7 +84,7 @@ def preview(
     target: Target,
     source: Source = "",
     step: Steps = [],  # noqa: B006
-    limit: int = 5,
+    limit: Limit = 5,
     as_json: AsJson = False,
 ) -> None:
     """Try a mapping on stored records; nothing is written, personal values are masked."""
@@ -107,9 +111,35 @@ def fields(key: Key, resource: Resource, as_json: AsJson = False) -> None:
 @mapping.command()
 def steps(as_json: AsJson = False) -> None:
     """The transforms that a mapping can be made of."""
-    from integrations_pipeline.sync.mapping.steps import described
+    from integrations_pipeline.sync.mapping.steps import described, options_of
 
-    show([{"step": name, "gives": told} for name, told in described().items()], as_json, empty="")
+    found = {name: options_of(name) for name in described()}
+    rows = [
+        {"step": name, "gives": told, "options": found[name] if as_json else _options(found[name])}
+        for name, told in described().items()
+    ]
+    show(rows, as_json, empty="")
+
+
+def _options(told: dict[str, Any]) -> str:
+    """Each option with its default, or with what it can be where it must be given."""
+    shown = []
+    for name, one in told.items():
+        kinds = "|".join(one["values"]) or "needed"
+        default = orjson.dumps(one["default"]).decode()
+        if default.strip('" '):
+            default = default.strip('"')
+        shown.append(f"{name} ({kinds})" if one["needed"] else f"{name}={default}")
+    return ", ".join(shown)
+
+
+def _tell(done: str, key: str, resource: str, direction: str) -> None:
+    more = " --direction push" if direction == "push" else ""
+    console.print(
+        f"{done} Next: integrations sync {key} --resource {resource}{more}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _spec(

@@ -46,13 +46,13 @@ def outbound(
     from integrations_pipeline.sync import outbox
     from integrations_pipeline.sync.sendable import check_writable
 
-    states = _states(state)
+    wanted = _states(state)
     with opened() as store:
         ref = find_integration(store, key)
         if resource is not None:
             check_writable(ref, resource)
         counts = outbox.counted(store, ref)
-        found = outbox.listed(store, ref, resource, states=states, limit=limit)
+        found = outbox.listed(store, ref, resource, states=wanted, limit=limit)
     rows = [
         {
             "id": one.id,

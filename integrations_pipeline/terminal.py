@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -20,6 +20,10 @@ from integrations_pipeline.store import Store, open_store
 SHORT = {
     "processed": "read",
     "unchanged": "same",
+    "created": "new",
+    "updated": "changed",
+    "deleted": "gone",
+    "rejected": "bad",
     "seconds": "s",
     "created_at": "at",
     "sync_type": "type",
@@ -44,14 +48,27 @@ def opened(level: str = "CRITICAL") -> Iterator[Store]:
         store.close()
 
 
-def show(value: object, as_json: bool, *, empty: str) -> None:
-    """Print rows as a table, or anything as JSON."""
+def show(value: object, as_json: bool, *, empty: str, spare: Sequence[str] = ()) -> None:
+    """Print rows as a table, or anything as JSON.
+
+    `spare`: columns that are left out, one after the other, where the terminal is too narrow.
+    """
     if as_json:
         sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
     elif isinstance(value, list) and value:
-        console.print(_table(value))
+        console.print(_fitting(value, spare))
     else:
         console.print(empty)
+
+
+def _fitting(rows: list[dict[str, object]], spare: Sequence[str]) -> Table:
+    for name in ("", *spare):
+        rows = [{k: v for k, v in row.items() if k != name} for row in rows]
+        table = _table(rows)
+        wide = console.options.update(max_width=10_000)
+        if console.measure(table, options=wide).maximum <= console.width:
+            break
+    return table
 
 
 def _table(rows: list[dict[str, object]]) -> Table:

@@ -37,7 +37,6 @@ from integrations_pipeline.connectors.columns import (
 )
 from integrations_pipeline.connectors.narrowing import By, FilterParam, Span
 from integrations_pipeline.connectors.zendesk_export import (
-    API,
     CURSOR,
     NEVER_BEFORE,
     by_ids,
@@ -45,7 +44,7 @@ from integrations_pipeline.connectors.zendesk_export import (
     export_by_time,
     span_of,
 )
-from integrations_pipeline.connectors.zendesk_push import NEWEST_TICKETS, push
+from integrations_pipeline.connectors.zendesk_push import API, NEWEST_TICKETS, push
 
 METRICS = {"include": "metric_sets"}
 DOCS = "https://developer.zendesk.com/api-reference/ticketing"

@@ -15,7 +15,6 @@ from integrations_pipeline.settings import Settings
 from integrations_pipeline.store.crypto import Keyring
 from integrations_pipeline.store.warehouse import ROLE
 
-
 ALIVE = {
     "keepalives": 1,
     "keepalives_idle": 15,

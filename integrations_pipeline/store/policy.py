@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from integrations_pipeline.errors import RequestError
+from integrations_pipeline.errors import RequestError, fault_in_words
 
 
 class ConflictRule(StrEnum):
@@ -68,6 +68,7 @@ def checked_policy(values: dict[str, Any]) -> SyncPolicy:
     try:
         return SyncPolicy.model_validate(values)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        faults = error.errors()
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {fault_in_words(e)}" for e in faults)
         known = ", ".join(SyncPolicy.model_fields)
         raise RequestError(f"A rule is not valid: {wrong}.", action=f"Known: {known}.") from error

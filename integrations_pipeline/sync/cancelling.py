@@ -12,7 +12,13 @@ from integrations_pipeline.store.patience import patiently
 from integrations_pipeline.store.states import JobStatus
 from integrations_pipeline.store.sync_models import IntegrationSyncJob
 from integrations_pipeline.sync.endings import end_parts, locked_integration, settle
-from integrations_pipeline.sync.jobs import create_sync_job, find_sync_job, log_sync, request_of
+from integrations_pipeline.sync.jobs import (
+    SyncRequest,
+    create_sync_job,
+    find_sync_job,
+    log_sync,
+    request_of,
+)
 
 OPEN = (JobStatus.PENDING, JobStatus.RUNNING)
 
@@ -85,7 +91,7 @@ def retry_sync_job(store: Store, ref: IntegrationRef, job_id: UUID, *, by: str) 
             action="Only a failed or cancelled one can be tried again.",
         )
     request = replace(request_of(job), trigger="manual", requested_by=by, slot=None)
-    if waiting := _same_waiting(store, job):
+    if waiting := _same_waiting(store, ref, request):
         raise ConflictError(
             f"{ref.key}: a sync job that asks for the same waits already: {waiting}.",
             action="It begins as soon as `integrations serve` runs.",
@@ -93,10 +99,16 @@ def retry_sync_job(store: Store, ref: IntegrationRef, job_id: UUID, *, by: str) 
     return create_sync_job(store, ref, request)
 
 
-def _same_waiting(store: Store, job: IntegrationSyncJob) -> UUID | None:
+def _same_waiting(store: Store, ref: IntegrationRef, request: SyncRequest) -> UUID | None:
     """A job of the integration that waits, and asks for the same."""
-    names = ("tenant_id", "integration_id", "sync_type", "direction", "resources", "configuration")
-    same = [getattr(IntegrationSyncJob, name) == getattr(job, name) for name in names]
-    waiting = IntegrationSyncJob.status == JobStatus.PENDING
-    with store.tenant(job.tenant_id) as session:
-        return session.scalar(select(IntegrationSyncJob.id).where(*same, waiting).limit(1))
+    same = select(IntegrationSyncJob.id).where(
+        IntegrationSyncJob.tenant_id == ref.tenant_id,
+        IntegrationSyncJob.integration_id == ref.id,
+        IntegrationSyncJob.status == JobStatus.PENDING,
+        IntegrationSyncJob.sync_type == request.sync_type,
+        IntegrationSyncJob.direction == request.direction,
+        IntegrationSyncJob.resources == list(request.resources),
+        IntegrationSyncJob.configuration == request.configuration,
+    )
+    with store.tenant(ref.tenant_id) as session:
+        return session.scalar(same.limit(1))

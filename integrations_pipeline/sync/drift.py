@@ -122,7 +122,8 @@ def schema_changes(
     """What is not as earlier reads knew it.
 
     A field inside an object that nobody could look into before is no news, nor is the first
-    value of a field that was always null.
+    value of a field that was always null, nor a field that shows only since a mapping or a person
+    asks for it.
     """
     yield from _new(watch, seen)
     yield from _retyped(watch, seen)
@@ -139,7 +140,8 @@ def gone_fields(watch: FieldWatch, seen: Mapping[str, frozenset[str]], *, whole:
     """Fields that were there and are no longer.
 
     One that the service listed is gone when its list has it no more; another one when a `whole`
-    read met no record with it. Of what is inside an object that no record showed, nothing is known.
+    read met no record with it. Of what is inside an object that no record showed, nothing is known,
+    nor of a field that the service was not asked for.
     """
     proves = whole and watch.records >= ENOUGH_RECORDS
     gone = set()
@@ -150,7 +152,8 @@ def gone_fields(watch: FieldWatch, seen: Mapping[str, frozenset[str]], *, whole:
         if LISTED in before.types:
             is_gone = watch.listed is not None
         else:
-            is_gone = proves and (parent not in seen or watch.is_open(parent))
+            is_met = parent not in seen or watch.is_open(parent)
+            is_gone = proves and is_met and watch.is_asked(path)
         if is_gone:
             gone.add(path)
     return gone
@@ -165,7 +168,7 @@ def _new(watch: FieldWatch, seen: Mapping[str, frozenset[str]]) -> Iterator[Sche
             is_new = _parent(path, seen) in opened and not (first_list and types == {LISTED})
         else:
             is_new = before.is_gone
-        if is_new:
+        if is_new and (LISTED in types or not watch.is_extra(path)):
             yield SchemaChange(Kind.NEW, path, _shown(types))
 
 

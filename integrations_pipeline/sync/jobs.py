@@ -27,6 +27,8 @@ from integrations_pipeline.sync.filters import parse_filters
 from integrations_pipeline.sync.spans import check_span, has_span, spanned
 
 log = structlog.get_logger("integrations_pipeline.sync")
+READS = (SyncType.FULL_SYNC, SyncType.INCREMENTAL, SyncType.SELECTIVE)
+"""Sync types that say what is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,13 @@ def check_request(ref: IntegrationRef, request: SyncRequest) -> tuple[str, ...]:
         raise RequestError(f"{ref.key}: direction {request.direction!r} is not one of {known}.")
     if request.ids and request.sync_type != SyncType.SELECTIVE:
         raise RequestError(f"{ref.key}: ids are for a SELECTIVE sync; this is {request.sync_type}.")
+    if any(not one.strip() for one in request.ids):
+        raise RequestError(f"{ref.key}: one of the ids is empty.")
+    if request.direction == Direction.PUSH and request.sync_type in READS:
+        raise RequestError(
+            f"{ref.key}: a push reads nothing, so it can't be {request.sync_type}.",
+            action="Leave the sync type out, or choose direction bidirectional.",
+        )
     names = _known_resources(ref, request.resources)
     if has_span(request):
         check_span(ref.key, request)

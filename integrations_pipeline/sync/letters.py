@@ -142,6 +142,13 @@ def count_letters(store: Store, ref: IntegrationRef, resource: str = "") -> int:
         return session.execute(query).scalar_one()
 
 
+def lettered(store: Store, ref: IntegrationRef, resource: str = "") -> list[str]:
+    """The resources that have open letters about records which could not be loaded."""
+    query = select(DeadLetter.resource).where(*_of(ref, resource, "pull")).distinct()
+    with store.tenant(ref.tenant_id) as session:
+        return list(session.scalars(query.order_by(DeadLetter.resource)))
+
+
 def discard(store: Store, ref: IntegrationRef, resource: str = "") -> int:
     """Close the open letters without doing anything about them; returns how many."""
     closing = update(DeadLetter).where(*_of(ref, resource, ""))

@@ -62,7 +62,7 @@ def pull(part: Part) -> None:
         except StagedLostError as error:
             if attempt == TRIES:
                 raise
-            part.note("WARNING", f"Reading from the start again: {error}")
+            part.note("WARNING", f"Reading from the start again: {error.message}")
         except HeldError as error:
             _tell_held(part, error)
             raise
@@ -116,9 +116,11 @@ def _batches(
     resource, request = part.resource, part.request
     terms = parse_filters(resource, request.filters)
     mapped = mapper.sources if mapper else ()
+    fields = service_fields(resource, part.client, request.fields, terms, mapped)
+    watch.narrow(fields)
     wanted = Wanted(
         mode=place.mode,
-        fields=service_fields(resource, part.client, request.fields, terms, mapped),
+        fields=fields,
         terms=terms,
         ids=tuple(request.ids),
         linked=wants_associations(resource, request.fields),

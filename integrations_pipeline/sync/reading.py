@@ -4,7 +4,7 @@ Each batch says what is true once it is loaded: where a full read goes on after 
 (`progress`), where the next incremental read begins (`cursor`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,6 +36,7 @@ from integrations_pipeline.sync.batches import (
 )
 from integrations_pipeline.sync.completing import Completer
 from integrations_pipeline.sync.lookups import Lookups
+from integrations_pipeline.sync.notes import Note, note_unknown
 from integrations_pipeline.sync.records import Change, Reader
 from integrations_pipeline.sync.slicing import pages_of
 from integrations_pipeline.sync.walking import Walked, search
@@ -50,8 +51,6 @@ CHANGED_STEP = 1000
 """Objects of events that are read again until the checkpoint moves."""
 HELD_BACK_SECONDS = 300
 """An export does not begin later than so long ago: it refuses the last moments."""
-Note = Callable[[str, str], None]
-"""Takes a level and a message for the job's log."""
 
 
 class ResourceReading:
@@ -102,7 +101,7 @@ class ResourceReading:
         try:
             yield from self._full(self._progress or {"began": iso(self._began)})
         except StaleCursorError as error:
-            self._note("WARNING", f"Reading from the start again: {error}")
+            self._note("WARNING", f"Reading from the start again: {error.message}")
             yield from self._full({"began": iso(self._began)})
 
     def _full(self, progress: dict[str, Any]) -> Iterator[Batch]:
@@ -234,12 +233,19 @@ class ResourceReading:
 
     def _selected(self) -> Iterator[Batch]:
         if self._wanted.ids:
-            yield from self._looked_up(self._wanted.ids, {})
+            yield from self._given(tuple(dict.fromkeys(self._wanted.ids)))
         elif self._searches():
             yield from self._searched(None)
         else:
             for page in self._walk(self._resource.listing, None):
                 yield Batch(changes=self._changes(page, self._resource.listing))
+
+    def _given(self, ids: tuple[str, ...]) -> Iterator[Batch]:
+        unknown: list[str] = []
+        for batch in self._looked_up(ids, {}):
+            unknown += [change.key for change in batch.changes if change == Change(change.key)]
+            yield batch
+        note_unknown(self._note, self._client.connector.label, unknown, len(ids))
 
     def _looked_up(self, ids: tuple[str, ...], stamps: dict[str, float]) -> Iterator[Batch]:
         lookups = Lookups(self._client, self._resource, self._reader, self._completer)

@@ -147,7 +147,7 @@ class Rows:
         if faults and rejected > max(MOST_REJECTED, MOST_REJECTED_SHARE * seen):
             raise RejectedRecordsError(
                 f"{rejected} of {seen} records can't be loaded, the last one because: "
-                f"{faults[-1].fault}",
+                f"{str(faults[-1].fault).rstrip('.')}.",
                 action="See `integrations letters`; nothing of this batch was stored.",
             )
         set_aside(connection, self._target, faults)

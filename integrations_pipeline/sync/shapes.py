@@ -66,12 +66,35 @@ class FieldWatch:
         """Whether that read began under this watch."""
         self.listed: frozenset[str] | None = None
         """Paths of the fields in the service's own list, where it was asked."""
+        self._asked: set[str] | None = None
         self._began = False
         self._top = _Level("", MOST_FIELDS)
         self._inner: dict[str, _Level] = {}
         self._maps = {path for path, before in self.known.items() if MAP in before.types}
         columns = (c for c in resource.columns if c.type is ColumnType.JSON)
         self._closed = {path for column in columns for path in column.paths}
+
+    def narrow(self, fields: Sequence[str]) -> None:
+        """Say which fields the service is asked for by name; none: it sends what it has."""
+        if not self.resource.fields_param or not fields:
+            return
+        under = f"{self.resource.fields_under}." if self.resource.fields_under else ""
+        self._asked = {under + name for name in fields}
+
+    def is_asked(self, path: str) -> bool:
+        """Whether a field that is there would show: the service was not kept from sending it."""
+        if self._asked is None or path == self.resource.fields_under:
+            return True
+        return path in self._asked or not self._is_narrowed(path)
+
+    def is_extra(self, path: str) -> bool:
+        """Whether a field shows only since somebody asked for it, as a mapping does."""
+        columns = {path for column in self.resource.columns for path in column.paths}
+        return self._asked is not None and path in self._asked - columns
+
+    def _is_narrowed(self, path: str) -> bool:
+        under = self.resource.fields_under
+        return path.startswith(f"{under}.") if under else True
 
     def see(self, records: Sequence[dict[str, Any]]) -> None:
         """Look at the records of a page."""

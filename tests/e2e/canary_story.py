@@ -14,7 +14,8 @@ from integrations_pipeline.oauth.care import care_for_tokens
 from integrations_pipeline.orchestration.home import DATABASE_VARIABLE, dagster_url
 from integrations_pipeline.orchestration.launch import DagsterClient
 from integrations_pipeline.settings import load_settings
-from integrations_pipeline.sync import SyncRequest, copying, create_sync_job
+from integrations_pipeline.sync import SyncRequest, create_sync_job
+from integrations_pipeline.sync import rows as loaded
 from resources import Custom, DatabaseResource
 from tests.e2e.canary_world import TENANT, World
 from tests.e2e.test_kill import wait_for
@@ -117,10 +118,10 @@ def everyday(world: World, refs: dict[str, IntegrationRef], patch: pytest.Monkey
     world.spawn("keys", "rotate")
     person = world.sandbox.records("hubspot", "contacts")[0]["properties"]["email"]
     world.refused_rows(refs["hubspot"], person)
-    sound = copying.encoded
-    broken = lambda changes: (row.replace(b'"', b"'") for row in sound(changes))  # noqa: E731
+    sound = loaded.jsons
+    broken = lambda values: sound(v and v.replace(b'"', b"'") for v in values)  # noqa: E731
     with patch.context() as inner:
-        inner.setattr(copying, "encoded", broken)
+        inner.setattr(loaded, "jsons", broken)
         world.cli("sync", refs["hubspot"].key, "--sync-type", "FULL_SYNC", "--verbose")
     world.cli("doctor", "--json")
 

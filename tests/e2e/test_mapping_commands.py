@@ -36,7 +36,7 @@ def test_a_field_is_found_tried_mapped_shown_and_removed(ref, run) -> None:
     assert 'trim, case{"to":"upper"}' in shown.stdout
     (spec,) = orjson.loads(told.stdout)
     assert spec["transforms"] == [{"step": "trim"}, {"step": "case", "to": "upper"}]
-    assert "Removed." in removed.stdout
+    assert f"Removed. Next: integrations sync {ref.key}" in removed.stdout
     assert "Nothing is mapped." in empty.stdout
 
 
@@ -61,3 +61,9 @@ def test_the_transforms_are_listed(ref, run) -> None:
     told = orjson.loads(run("mapping", "steps", "--json").stdout)
 
     assert {"parse_number", "lookup", "hash"} <= {one["step"] for one in told}
+    options = {one["step"]: one["options"] for one in told}
+    assert options["case"]["to"] == {
+        "needed": True,
+        "default": None,
+        "values": ["lower", "upper", "title"],
+    }

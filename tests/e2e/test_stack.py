@@ -119,7 +119,7 @@ def dumped(url: URL) -> Iterator[tuple[str, bytes]]:
         ).fetchall()
         assert len(tables) > 10
         for (table,) in tables:
-            with connection.cursor().copy(f"COPY {table} TO STDOUT") as copy:
+            with connection.cursor().copy(f"COPY (SELECT * FROM {table}) TO STDOUT") as copy:
                 yield table, b"".join(copy)
 
 

@@ -65,6 +65,10 @@ def test_a_signal_ends_a_sync_whose_service_is_silent(store, ref, home, number) 
     assert time.monotonic() - began < SOON
     assert process.returncode == 130
     assert b"Traceback" not in said
+    by = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+    told = f"{ref.key}: stopped by {by}; what was committed is kept."
+    assert f"Cancelled: {told}" in said.decode()
+    assert get_sync_job_history(store, ref, limit=1)[0]["error"] == told
     assert status_of(store, ref) == "CANCELLED"
     assert parts(store, ref) == {"customers": "CANCELLED", "products": "COMPLETED"}
     assert stored(store, ref, "products") > 0

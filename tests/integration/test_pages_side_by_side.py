@@ -162,7 +162,7 @@ def test_the_chunks_of_a_backfill_are_fetched_side_by_side() -> None:
             Reader(resource),
             days(date(2026, 1, 1), date(2026, 3, 1)),
             progress=None,
-            note=lambda *_: None,
+            note=lambda *_, **__: None,
             record_at="",
             workers=4,
         )

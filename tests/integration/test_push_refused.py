@@ -1,10 +1,12 @@
 """Records that a service refuses: alone, in a batch, and together with the whole batch."""
 
 import pytest
+from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from integrations_pipeline.errors import RequestError
 from integrations_pipeline.store.states import JobStatus
-from integrations_pipeline.sync import outbox
+from integrations_pipeline.sync import get_sync_logs, outbox
 from integrations_pipeline.sync.letters import open_letters
 from tests.integration.outgoing import connect, effects, intents, push, send, states
 
@@ -62,6 +64,58 @@ def test_a_refused_record_goes_out_again_when_somebody_says_so(store, sandbox, t
     assert push(store, ref, "users").resources[0].counts.created == 1
     assert states(store, ref) == {"DONE": 2}
     assert open_letters(store, ref, "users") == []
+
+
+def test_a_refused_record_goes_out_again_under_another_key(store, sandbox, tenant_id) -> None:
+    """Under the old one Stripe repeats its old answer, whatever has changed since."""
+    ref = connect(store, sandbox, tenant_id, "stripe")
+    lamp = {"external_id": "lamp", "name": "Lamp"}
+    for _ in range(2):
+        send(store, ref, "products", lamp, operation="create")
+        push(store, ref, "products")
+    before = intents(store, ref)[1]
+    assert before.state == "REJECTED"
+
+    change = text("UPDATE integrations.outbound SET external_id = 'other' WHERE id = :id")
+    with store.tenant(tenant_id) as session:
+        session.execute(change, {"id": before.id})
+    outbox.retry(store, ref)
+    assert push(store, ref, "products").resources[0].counts.created == 1
+
+    after = intents(store, ref)[1]
+    assert (after.state, after.remote_id) == ("DONE", "other")
+    assert after.idempotency_key != before.idempotency_key
+
+
+def test_the_log_of_the_process_quotes_no_record(store, sandbox, tenant_id) -> None:
+    ref = connect(store, sandbox, tenant_id, "hubspot")
+    rows = [{"external_id": "lea@example.com", "nonsense": "1"}, {"email": "lea at home"}]
+    send(store, ref, "contacts", *rows, operation="upsert")
+
+    with capture_logs() as logged:
+        job = push(store, ref, "contacts").job_id
+
+    numbers = {one.id for one in intents(store, ref)}
+    assert {line.get("intent") for line in logged} - {None} == numbers
+    assert "lea" not in str(logged)
+    story = str([(line.message, line.details) for line in get_sync_logs(store, ref, job)])
+    assert "lea@example.com" in story
+    assert "lea at home" in story
+
+
+def test_records_are_looked_for_together(store, sandbox, tenant_id) -> None:
+    ref = connect(store, sandbox, tenant_id, "hubspot")
+    known = [r["properties"]["email"] for r in sandbox.records("hubspot", "contacts")]
+    emails = [email for email in known if email][:30]
+    wanted = [{"external_id": one, "phone": "+49 30 8"} for one in (*emails, "no@body.example")]
+    send(store, ref, "contacts", *wanted, operation="update")
+    sandbox.forget_requests()
+
+    counts = push(store, ref, "contacts").resources[0].counts
+
+    assert (counts.updated, counts.rejected) == (30, 1)
+    paths = [one["path"] for one in sandbox.requests("hubspot")]
+    assert paths.count("/crm/v3/objects/contacts/batch/read") == 2  # before and after
 
 
 REFUSED_HERE = [

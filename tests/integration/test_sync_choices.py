@@ -145,7 +145,7 @@ def test_a_narrowed_read_leaves_the_other_fields_as_they_are(
     assert rows(store, ref, resource)[key]["raw"].keys() == before[key]["raw"].keys()
 
 
-def test_a_narrowed_read_makes_filtered_ones_begin_anew(store, sandbox, tenant_id) -> None:
+def test_a_narrowed_read_leaves_what_filtered_ones_brought(store, sandbox, tenant_id) -> None:
     ref = connect(store, sandbox, tenant_id, "hubspot")
     leads = {"resources": ["contacts"], "filters": {"lifecycle_stage": "lead"}}
     sync(store, ref, **leads)

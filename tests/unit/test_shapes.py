@@ -212,3 +212,50 @@ def test_batches_tell_whether_all_was_met(batches, expected) -> None:
         watch.follow(batch)
 
     assert (watch.ended, watch.met_all) == expected
+
+
+ASKED = {"id": "1", "properties": {"email": "a", "jobtitle": "b"}}
+LESS = {"id": "1", "properties": {"email": "a"}}
+
+
+def narrowed(
+    record: dict[str, Any], known: dict[str, Known], *fields: str, listed: tuple[str, ...] = ()
+) -> list[str]:
+    """What a whole read tells that asked for these fields by name."""
+    watch = FieldWatch(CONTACTS, known)
+    watch.narrow(fields)
+    watch.see([record] * 20)
+    watch.listed = frozenset(listed) if listed else None
+    seen = watch.fields()
+    gone = gone_fields(watch, seen, whole=True)
+    return [str(change) for change in schema_changes(watch, seen, gone)]
+
+
+def known_contacts(record: dict[str, Any]) -> dict[str, Known]:
+    watch = FieldWatch(CONTACTS)
+    watch.see([record])
+    return known_from(watch)
+
+
+def test_a_field_that_is_only_asked_for_now_or_no_more_is_no_news() -> None:
+    assert narrowed(ASKED, known_contacts(LESS), "email", "jobtitle") == []
+    assert narrowed(LESS, known_contacts(ASKED), "email") == []
+
+
+def test_a_field_that_is_asked_for_and_gone_is_told() -> None:
+    told = narrowed(LESS, known_contacts(ASKED), "email", "jobtitle")
+
+    assert told == ["Field properties.jobtitle is gone."]
+
+
+def test_a_declared_field_that_comes_is_told() -> None:
+    told = narrowed(ASKED, known_contacts({"id": "1", "properties": {"jobtitle": "b"}}), "email")
+
+    assert told == ["New field properties.email (text)."]
+
+
+def test_a_service_without_narrowing_is_watched_whole() -> None:
+    watch = FieldWatch(PLAIN)
+    watch.narrow(("name",))
+
+    assert (watch.is_asked("place"), watch.is_extra("place")) == (True, False)

@@ -44,7 +44,7 @@ def _check_target(
     if resource.push is None:
         raise RequestError(f"{ref.key}: {resource.name} can't be written to.")
     if catalog is not None and spec.target not in catalog:
-        raise _unknown(ref, spec.resource, spec.target, catalog)
+        raise unknown_field(ref, spec.resource, spec.target, catalog)
     described = catalog and catalog[spec.target].read_only
     if described or spec.target in resource.push.read_only:
         raise RequestError(f"{ref.key} {spec.resource}: {spec.target!r} can't be written to.")
@@ -56,7 +56,7 @@ def _check_known(
     for name in names:
         if name not in catalog:
             known = [f"{resource.fields_under}.{one}" for one in catalog]
-            raise _unknown(ref, resource.name, f"{resource.fields_under}.{name}", known)
+            raise unknown_field(ref, resource.name, f"{resource.fields_under}.{name}", known)
 
 
 def _check_seen(
@@ -71,7 +71,7 @@ def _check_seen(
             found = session.scalar(text(f"{seen} FROM {table} {OF_INTEGRATION}"), values)
         if found is False:
             known = [path for column in resource.columns for path in column.paths]
-            raise _unknown(ref, resource.name, ".".join(keys), known)
+            raise unknown_field(ref, resource.name, ".".join(keys), known)
 
 
 def _is_declared(resource: Resource, keys: list[str]) -> bool:
@@ -85,7 +85,9 @@ def _is_declared(resource: Resource, keys: list[str]) -> bool:
     )
 
 
-def _unknown(ref: IntegrationRef, resource: str, path: str, known: Iterable[str]) -> RequestError:
+def unknown_field(
+    ref: IntegrationRef, resource: str, path: str, known: Iterable[str]
+) -> RequestError:
     """Says what is closest; many services have hundreds of fields."""
     names = list(known)
     ends = {name.rsplit(".", maxsplit=1)[-1]: name for name in names}

@@ -8,7 +8,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from integrations_pipeline.errors import RequestError
+from integrations_pipeline.errors import RequestError, fault_in_words
 from integrations_pipeline.sync.mapping.paths import check_path
 from integrations_pipeline.sync.mapping.steps import (
     LARGEST_JSON,
@@ -87,7 +87,7 @@ def _told(error: Any) -> str:
     """One fault of many: where, and why."""
     place = [one + 1 if isinstance(one, int) else one for one in error["loc"]]
     name = " ".join(map(str, place)).replace("transforms", "transform")
-    message = error["msg"].removeprefix("Value error, ")
+    message = fault_in_words(error)
     return f"{name}: {message}" if name else message
 
 

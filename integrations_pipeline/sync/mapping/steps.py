@@ -2,7 +2,7 @@
 
 import string
 from functools import lru_cache
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -244,8 +244,33 @@ def pieces_of(text: str) -> tuple[tuple[str, str | None], ...]:
 
 def described() -> dict[str, str]:
     """Every transform with what it does."""
+    return {name: kind.__doc__ or "" for name, kind in _kinds().items()}
+
+
+def options_of(step: str) -> dict[str, dict[str, Any]]:
+    """The options of a transform: whether each is needed, else its default; its few values."""
+    kind = _kinds()[step]
+    schema = kind.model_json_schema()["properties"]
+    return {
+        name: {
+            "needed": field.is_required(),
+            "default": None if field.is_required() else field.default,
+            "values": _values(schema[name]),
+        }
+        for name, field in kind.model_fields.items()
+        if name != "step"
+    }
+
+
+def _values(schema: dict[str, Any]) -> list[str]:
+    """The values of an option that can have only a few."""
+    found = [one for part in schema.get("anyOf", [schema]) for one in part.get("enum", ())]
+    return [str(one) for one in found]
+
+
+def _kinds() -> dict[str, type[_Step]]:
     kinds: tuple[type[_Step], ...] = get_args(get_args(Step)[0])
-    return {kind.model_fields["step"].default: kind.__doc__ or "" for kind in kinds}
+    return {kind.model_fields["step"].default: kind for kind in kinds}
 
 
 def json_size(value: object) -> int:
