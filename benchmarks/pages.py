@@ -27,7 +27,7 @@ def record(page: str, time: str, place: int, change: int, changed_at: int) -> st
         f'"email":"person{page}{place:03d}@example.com","name":"Person {page}{place:03d}",'
         f'"currency":"eur","balance":{CHANGED_BALANCE + change if changed else place},'
         f'"delinquent":{"true" if place % 7 == 0 else "false"},"livemode":false,'
-        f'"metadata":{{"note":"{NOTE}"}}}}'
+        f'"metadata":{{}},"invoice_settings":{{"footer":"{NOTE}"}}}}'
     )
 
 

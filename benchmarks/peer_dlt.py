@@ -80,5 +80,6 @@ def _tables(page: list[dict[str, Any]]) -> Iterator[Any]:
     import pyarrow as pa
 
     for row in page:
-        row["metadata__note"] = row.pop("metadata")["note"]
+        row.pop("metadata")  # empty: dlt makes no column of it
+        row["invoice_settings__footer"] = row.pop("invoice_settings")["footer"]
     yield pa.Table.from_pylist(page)

@@ -237,17 +237,29 @@ def _resting(ref: IntegrationRef, held: Held) -> TransientError:
     return error
 
 
+KEPT_SECONDS = 0.5
+"""A token is given again without a look for so long: less than any token still has to live."""
+
+
 class VaultTokens:
-    """The token source of one integration: the vault is asked for every request."""
+    """The token source of one integration: the vault is asked anew all the time."""
 
     def __init__(self, store: Store, ref: IntegrationRef) -> None:
         self._store = store
         self._ref = ref
+        self._known: tuple[str, float] | None = None
 
     def token(self) -> str:
         """A token that is valid now."""
-        return get_valid_token(self._store, self._ref)
+        known = self._known
+        if known is not None and time.monotonic() < known[1]:
+            return known[0]
+        return self._keep(get_valid_token(self._store, self._ref))
 
     def renew(self, rejected: str) -> str:
         """Another token, after the service refused `rejected`."""
-        return get_valid_token(self._store, self._ref, rejected=rejected)
+        return self._keep(get_valid_token(self._store, self._ref, rejected=rejected))
+
+    def _keep(self, token: str) -> str:
+        self._known = (token, time.monotonic() + KEPT_SECONDS)
+        return token

@@ -12,8 +12,8 @@ from integrations_pipeline.connectors.paging import dig
 from integrations_pipeline.errors import AnswerError
 from integrations_pipeline.sync.records import Change, Mapper, Watch
 
-GROUP_ROWS = 5000
-GROUP_BYTES = 8 * 1024 * 1024
+GROUP_ROWS = 2000
+GROUP_BYTES = 4 * 1024 * 1024
 GROUP_SECONDS = 1.0
 """A slow service must not keep what it has sent uncommitted for long."""
 

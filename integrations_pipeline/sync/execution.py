@@ -35,7 +35,7 @@ from integrations_pipeline.sync.leases import (
     finish_sync_job,
     kept_alive,
 )
-from integrations_pipeline.sync.memory import collect_seldom
+from integrations_pipeline.sync.memory import suit_syncing
 from integrations_pipeline.sync.parking import park, wait_of
 from integrations_pipeline.sync.parts import Part, Progress
 from integrations_pipeline.sync.pulling import pull
@@ -103,7 +103,7 @@ def execute_sync_job(
         FenceLostError: the job was taken away; what was committed stays.
     """
     claim = claim_sync_job(store, ref, job_id, run_id)
-    collect_seldom()
+    suit_syncing()
     began = time.monotonic()
     usage = Usage()
     try:

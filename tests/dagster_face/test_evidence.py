@@ -61,7 +61,8 @@ def test_the_schema_check_warns_once_about_a_change(store, sandbox, tenant_id, r
 def test_records_that_were_set_aside_show_in_a_check(store, sandbox, tenant_id, run: Run) -> None:
     ref = connect(store, sandbox, tenant_id, "stripe")
     whose = {"tenant_id": tenant_id, "integration_id": ref.id, "resource": "products"}
-    what = {"direction": "pull", "reason": "Odd.", "payload": b"{}", "digest": b"1"}
+    # one that was to be sent: no read closes it
+    what = {"direction": "push", "reason": "Odd.", "payload": b"{}", "digest": b"1"}
     with store.tenant(tenant_id) as session:
         session.add(DeadLetter(**whose, **what))
 
