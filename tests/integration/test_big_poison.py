@@ -97,7 +97,7 @@ def test_ten_of_ten_thousand_that_no_transform_can_handle(make_big, kind) -> Non
 
 @pytest.mark.parametrize("kind", ["MANUAL", "FULL_SYNC"])
 def test_more_than_one_in_a_hundred_end_the_sync(make_big, kind) -> None:
-    big = make_big(3_000)
+    big = make_big(1_800)  # one batch
     choose(big, {"a": "A"})
     assert big.sync().status is JobStatus.COMPLETED
     before = (big.state(), big.checkpoint()[0])
