@@ -6,7 +6,7 @@ Each batch says what is true once it is loaded: where a full read goes on after 
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from integrations_pipeline.connectors.base import (
@@ -34,6 +34,7 @@ from integrations_pipeline.sync.batches import (
     moment_of,
     stamped,
 )
+from integrations_pipeline.sync.checkpoints import SKEW, unusable
 from integrations_pipeline.sync.completing import Completer
 from integrations_pipeline.sync.lookups import Lookups
 from integrations_pipeline.sync.notes import Note, note_unknown
@@ -42,7 +43,6 @@ from integrations_pipeline.sync.slicing import pages_of
 from integrations_pipeline.sync.walking import Walked, search
 from integrations_pipeline.transport.client import ServiceClient
 
-SKEW = timedelta(minutes=10)
 REMEMBERED_EVENTS = 1000
 MOST_CHANGED = 20_000
 """Where events name more objects, a list of all takes fewer requests, or hardly more, than reading
@@ -142,7 +142,7 @@ class ResourceReading:
     # -- what changed ---------------------------------------------------------------------------
 
     def _changed_or_all(self, cursor: dict[str, Any]) -> Iterator[Batch]:
-        if reason := self._unusable(cursor):
+        if reason := unusable(self._resource, cursor, self._began):
             self._note("WARNING", f"{reason} Reading everything instead.")
             yield from self._all()
             return
@@ -283,20 +283,3 @@ class ResourceReading:
     def _changes(self, page: Walked, listing: Listing) -> list[Change]:
         self._completer.complete(page.rows, shown=bool(self._completer.params))
         return self._reader.changes(page.rows, listing.record_at)
-
-    def _unusable(self, cursor: dict[str, Any]) -> str:
-        """Why the changes can't be read from this checkpoint on; empty where they can."""
-        try:
-            since = cursor.get("since") or (cursor.get("position") or {}).get("time")
-            moment = None if since is None else moment_of(since)
-        except (AttributeError, ValueError, OverflowError, OSError):
-            return "The checkpoint makes no sense."
-        if moment is not None and moment > self._began + SKEW:
-            return f"The checkpoint lies in the future ({moment:%Y-%m-%d %H:%M} UTC)."
-        return "The service forgot this long ago." if self._is_forgotten(cursor) else ""
-
-    def _is_forgotten(self, cursor: dict[str, Any]) -> bool:
-        changes = self._resource.changes
-        if not isinstance(changes, EventChanges):
-            return False
-        return moment_of(cursor["since"]) - changes.overlap < self._began - changes.retention

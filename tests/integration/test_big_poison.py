@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from integrations_pipeline.store.states import JobStatus
-from integrations_pipeline.sync import records
+from integrations_pipeline.sync import batches, records
 from integrations_pipeline.sync.letters import count_letters, discard, open_letters
 from integrations_pipeline.sync.mapping import remove_mapping, save_mapping
 from tests.integration.big_source import FIRST
@@ -96,8 +96,9 @@ def test_ten_of_ten_thousand_that_no_transform_can_handle(make_big, kind) -> Non
 
 
 @pytest.mark.parametrize("kind", ["MANUAL", "FULL_SYNC"])
-def test_more_than_one_in_a_hundred_end_the_sync(make_big, kind) -> None:
-    big = make_big(1_800)  # one batch
+def test_more_than_one_in_a_hundred_end_the_sync(make_big, kind, monkeypatch) -> None:
+    monkeypatch.setattr(batches, "GROUP_ROWS", 5_000)  # all of them are one batch
+    big = make_big(3_000)
     choose(big, {"a": "A"})
     assert big.sync().status is JobStatus.COMPLETED
     before = (big.state(), big.checkpoint()[0])
