@@ -30,8 +30,8 @@ from integrations_pipeline.sync import (
     create_sync_job,
     execute_sync_job,
 )
-from integrations_pipeline.sync.execution import stopped
 from integrations_pipeline.sync.launching import end_pending_job
+from integrations_pipeline.sync.reasons import stopped
 from integrations_pipeline.terminal import plain, tell
 
 ENDED = {JobStatus.PENDING: "Parked", JobStatus.CANCELLED: "Cancelled"}

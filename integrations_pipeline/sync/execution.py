@@ -1,11 +1,9 @@
 """Executing a sync job: resources side by side, each failing alone, under one lease."""
 
 import time
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -40,6 +38,7 @@ from integrations_pipeline.sync.parking import park, wait_of
 from integrations_pipeline.sync.parts import Part, Progress
 from integrations_pipeline.sync.pulling import pull
 from integrations_pipeline.sync.pushing import push
+from integrations_pipeline.sync.reasons import reason_of, stopped
 from integrations_pipeline.transport.client import ServiceClient
 from integrations_pipeline.transport.usage import Usage
 
@@ -122,7 +121,7 @@ def execute_sync_job(
     except BaseException as error:
         # an interrupt of the process is a cancellation; anything else unforeseen is a failure
         if isinstance(error, Exception):
-            status, told = JobStatus.FAILED, f"{ref.key}: {_reason(error)}"
+            status, told = JobStatus.FAILED, f"{ref.key}: {reason_of(error)}"
         else:
             status, told = JobStatus.CANCELLED, stopped(ref, error)
         finish_sync_job(store, claim, status, usage, told)
@@ -194,7 +193,7 @@ class _Run:
         try:
             patiently(self._client.authorize)
         except IntegrationsError as error:
-            reason = f"{self._ref.key}: {_reason(error)}"
+            reason = f"{self._ref.key}: {reason_of(error)}"
             kind = kind_of(error)
             return tuple(_ended(part, time.monotonic(), reason, kind) for part in self._parts)
         with ThreadPoolExecutor(self._store.settings.resource_workers) as pool:
@@ -222,7 +221,7 @@ class _Run:
         except Exception as error:
             if self._client.stop.is_set():  # whatever it is, it comes from being stopped
                 raise FenceLostError(f"{self._ref.key}: the sync was stopped.") from error
-            reason = f"{self._ref.key} {part.resource.name}: {_reason(error)}"
+            reason = f"{self._ref.key} {part.resource.name}: {reason_of(error)}"
             if isinstance(error, ConnectAgainError):
                 mark_broken(self._store, self._ref, reason, used=part.client.token_used)
             wait = wait_of(self._store, error)
@@ -280,23 +279,6 @@ def _result(part: Part, status: JobStatus, **more: Any) -> ResourceResult:
         schema_changes=tuple(part.schema_changes),
         **more,
     )
-
-
-def stopped(ref: IntegrationRef, error: BaseException) -> str:
-    """The reason of a job whose process was interrupted; an interrupt may say by what."""
-    by = str(error) if isinstance(error, KeyboardInterrupt) else ""
-    return f"{ref.key}: stopped by {by or 'an interrupt'}; what was committed is kept."
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, IntegrationsError):
-        return str(error)
-    # its text may show values of rows; the places tell enough
-    frames = traceback.extract_tb(error.__traceback__)
-    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
-    kind = type(error).__name__
-    log.error("failed unexpectedly", kind=kind, places=places)
-    return f"Failed unexpectedly ({kind} at {places[-1]}). See the log of the process that ran it."
 
 
 def _no_progress(_part: Part) -> None:
