@@ -38,16 +38,22 @@ def extraction(column: Column, raw: str = "raw", *, strict: bool = False) -> str
     Where the value does not fit the column, the usual form gives NULL; the strict one, which
     costs less, may fail instead. Where neither fails, both give the same.
     """
-    paths = ["{" + path.replace(".", ",") + "}" for path in column.paths]
-    if column.type is ColumnType.JSON:
-        values = [f"NULLIF({raw} #> '{path}', 'null')" for path in paths]
-    else:
-        values = [f"NULLIF({raw} #>> '{path}', '')" for path in paths]
+    is_json = column.type is ColumnType.JSON
+    arrow, nothing = (">", "'null'") if is_json else (">>", "''")
+    values = [f"NULLIF({raw} {_step(path, arrow, strict)}, {nothing})" for path in column.paths]
     value = values[0] if len(values) == 1 else f"COALESCE({', '.join(values)})"
     casts = _STRICT if strict else _FORGIVING
     if column.type is ColumnType.TIMESTAMP:
         return casts[column.time_format].format(value)
     return casts.get(column.type, "{0}").format(value)
+
+
+def _step(path: str, arrow: str, strict: bool) -> str:
+    """The operator and operand that lead to a path; to a plain name there is a shorter way."""
+    if strict and path.isidentifier():
+        return f"-{arrow} '{path}'"
+    steps = path.replace(".", ",")
+    return f"#{arrow} '{{{steps}}}'"
 
 
 _FORGIVING: dict[ColumnType | TimeFormat, str] = {

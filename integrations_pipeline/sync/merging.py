@@ -8,15 +8,25 @@ from integrations_pipeline.store.warehouse import extraction, table_name
 OF_INTEGRATION = "tenant_id = %(tenant)s AND integration_id = %(integration)s"
 OF_STAGE = f"{OF_INTEGRATION} AND resource = %(resource)s AND scope = %(scope)s"
 
-_GIVEN = (
-    "unnest({arrays}) AS stage(id, raw, content_hash, source_updated_at, custom)"  # one array each
-)
-GIVEN = "FROM " + _GIVEN.format(arrays="%(ids)s, %(raws)s, %(hashes)s, %(versions)s, %(customs)s")
-STAGED = (
-    "FROM integrations.staged_batch AS batch, "
-    + _GIVEN.format(arrays="batch.ids, batch.raws, batch.hashes, batch.versions, batch.customs")
-    + " WHERE batch.tenant_id = %(tenant)s AND batch.integration_id = %(integration)s"
-    " AND batch.resource = %(resource)s AND batch.scope = %(scope)s AND batch.seq = %(seq)s"
+_ARRAYS = {
+    "id": "ids",
+    "raw": "raws",
+    "content_hash": "hashes",
+    "source_updated_at": "versions",
+    "custom": "customs",
+}
+"""What a record brings, and the arrays that hold it for many records."""
+
+
+def _rows(array: str, source: str = "") -> str:
+    """Records out of arrays. Unnested in the select list, they are not stored in between."""
+    columns = ", ".join(f"unnest({array.format(n)}) AS {c}" for c, n in _ARRAYS.items())
+    return f"FROM (SELECT {columns} {source}) AS stage"
+
+
+GIVEN = _rows("%({})s")
+STAGED = _rows(
+    "batch.{}", f"FROM integrations.staged_batch AS batch WHERE {OF_STAGE} AND seq = %(seq)s"
 )
 
 

@@ -119,15 +119,15 @@ class Rows:
         self.had_rows = True
         return self._merged(connection, staged=False, names=arrays(changes))
 
-    def merge_full(
-        self, connection: Connection, seq: int, given: list[Change] | None, began: str
+    def merge_staged(self, connection: Connection, seq: int, began: str) -> tuple[int, int]:
+        """Write a staged batch of a full read; rows that were written since it began stay."""
+        return self._merged(connection, staged=True, names={"seq": seq, "began": began})
+
+    def merge_given(
+        self, connection: Connection, given: dict[str, Any], began: str
     ) -> tuple[int, int]:
-        """Write a batch of a full read; rows that were written since the read began stay."""
-        if given is None:
-            return self._merged(connection, staged=True, names={"seq": seq, "began": began})
-        if not given:
-            return 0, 0
-        return self._merged(connection, staged=False, names={**arrays(given), "began": began})
+        """The same for a batch that was not staged, as `arrays` encodes it."""
+        return self._merged(connection, staged=False, names={**given, "began": began})
 
     def bury(self, connection: Connection, gone: list[str] | None) -> int:
         """Mark records as deleted; returns how many were not yet."""

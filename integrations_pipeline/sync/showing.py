@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
@@ -15,7 +16,7 @@ from integrations_pipeline.sync.committing import Committer
 from integrations_pipeline.sync.counts import Counts
 from integrations_pipeline.sync.merging import OF_STAGE
 from integrations_pipeline.sync.records import Change
-from integrations_pipeline.sync.rows import Rows
+from integrations_pipeline.sync.rows import Rows, arrays
 
 log = structlog.get_logger("integrations_pipeline.sync")
 OLDEST_SECONDS = 900.0
@@ -53,8 +54,9 @@ class OpenMerge:
         if not self._ahead:
             raise StagedLostError("The transaction of a full read was lost.")
         self._has_given = True
+        encoded = arrays(given)  # here, not there: merging is what takes longest
         self._room.acquire()
-        self._pool.submit(self._merge_given, seq, given)
+        self._pool.submit(self._merge_given, len(given), encoded)
 
     def commit(self, total: int, end: End) -> Counts:
         """Merge what is not merged yet of `total` batches, do `end`, and commit.
@@ -70,38 +72,48 @@ class OpenMerge:
         self._pool.submit(self._discard)
         self._pool.shutdown(wait=True, cancel_futures=False)
 
-    def _merge_given(self, seq: int, given: list[Change]) -> None:
+    def _merge_given(self, size: int, given: dict[str, Any]) -> None:
         try:
-            self._merge_ahead(seq, given)
+            self._ahead_of_time(lambda connection: self._merge_directly(connection, size, given))
         finally:
             self._room.release()
 
-    def _merge_ahead(self, seq: int, given: list[Change] | None = None) -> None:
+    def _merge_ahead(self, seq: int) -> None:
+        self._ahead_of_time(lambda connection: self._merge_staged(connection, seq))
+
+    def _ahead_of_time(self, merge: Callable[[Connection], None]) -> None:
         """A fault here costs nothing but time: all is merged again in the end."""
         if not self._ahead:
             return
         try:
             if self._connection is not None and self._age() > OLDEST_SECONDS:
                 raise TimeoutError("The transaction is too old.")
-            self._merge(seq, given)
+            merge(self._connection or self._open())
         except Exception as error:  # noqa: BLE001 - whatever it is, it shows again in the end
             log.debug("merging ahead ended", reason=type(error).__name__)
             self._ahead = False
             self._discard()
 
-    def _merge(self, seq: int, given: list[Change] | None = None) -> None:
-        connection = self._connection or self._open()
+    def _merge_directly(self, connection: Connection, size: int, given: dict[str, Any]) -> None:
+        """The job's fence was checked when the ids of these records were staged."""
+        created, updated = self._rows.merge_given(connection, given, self._began) if size else (0, 0)
+        same = size - created - updated
+        self._merged_one(Counts(created=created, updated=updated, unchanged=same))
+
+    def _merge_staged(self, connection: Connection, seq: int) -> None:
         self._committer.check_fence(connection)
         names = {**self._committer.names, "seq": seq}
         found = connection.exec_driver_sql(_SIZES, names).first()
         if found is None:
             raise StagedLostError("The database was restarted and lost what had been read.")
         deleted = self._rows.bury(connection, found.gone)
-        created, updated = self._rows.merge_full(connection, seq, given, self._began)
+        created, updated = self._rows.merge_staged(connection, seq, self._began)
         deleted += self._rows.bury(connection, found.again)
-        size = found.size if given is None else len(given)
-        same = max(0, size + len(found.gone) - created - updated - deleted)
-        self._counts += Counts(created=created, updated=updated, deleted=deleted, unchanged=same)
+        same = max(0, found.size + len(found.gone) - created - updated - deleted)
+        self._merged_one(Counts(created=created, updated=updated, deleted=deleted, unchanged=same))
+
+    def _merged_one(self, counts: Counts) -> None:
+        self._counts += counts
         self._merged += 1
 
     def _commit(self, total: int, end: End) -> Counts:
@@ -114,7 +126,7 @@ class OpenMerge:
                 if self._has_given:
                     raise StagedLostError("The transaction of a full read was lost.")
                 for seq in range(total):
-                    self._merge(seq)
+                    self._merge_staged(self._connection or self._open(), seq)
             connection = self._connection or self._open()
             self._ended = end(connection, self._counts)
             connection.commit()
