@@ -3,7 +3,7 @@
 A connector is frozen data. Whatever needs a loop, a clock or a socket belongs to the engine.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -140,6 +140,11 @@ class Deleted:
         """Whether the record is one that the service calls deleted."""
         found = record.get(self.field)
         return found is not None if self.value is None else found == self.value
+
+    def among(self, records: Sequence[Record]) -> bool:
+        """Whether any of them is."""
+        found = [record.get(self.field) for record in records]
+        return found.count(None) < len(found) if self.value is None else self.value in found
 
 
 @dataclass(frozen=True, slots=True)

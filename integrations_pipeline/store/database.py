@@ -76,11 +76,11 @@ class Store:
         self.engine.dispose()
 
 
-def set_tenant(connection: Connection, tenant_id: UUID) -> None:
-    """Let the rest of this transaction see the tenant's rows."""
-    connection.execute(
-        text("SELECT set_config('integrations.tenant', :tenant, true)"), {"tenant": str(tenant_id)}
-    )
+def set_tenant(connection: Connection, tenant_id: UUID, **settings: str) -> None:
+    """Let the rest of this transaction see the tenant's rows, under these settings."""
+    values = {"integrations.tenant": str(tenant_id), **settings}
+    told = ", ".join(f"set_config('{name}', %s, true)" for name in values)
+    connection.exec_driver_sql(f"SELECT {told}", tuple(values.values()))
 
 
 def normal_url(url: str, variable: str = "DATABASE_URL") -> URL:

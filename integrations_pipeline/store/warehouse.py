@@ -9,6 +9,8 @@ from integrations_pipeline.connectors.base import Connector, Resource
 from integrations_pipeline.connectors.columns import Column, ColumnType, TimeFormat
 
 ROLE = "integrations_app"
+# the inner SELECT is evaluated once for each statement, not once for each row
+_OWN_ROWS = "tenant_id = (SELECT integrations.current_tenant())"
 
 # Each record keeps its raw form, whatever the typed columns make of it.
 BASE_COLUMNS = """
@@ -120,7 +122,7 @@ def wall(connection: Connection, name: str) -> None:
         f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY",
         f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY",
         f"DROP POLICY IF EXISTS tenant_wall ON {name}",
-        f"CREATE POLICY tenant_wall ON {name} USING (tenant_id = integrations.current_tenant())",
+        f"CREATE POLICY tenant_wall ON {name} USING ({_OWN_ROWS})",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON {name} TO {ROLE}",
     ):
         connection.exec_driver_sql(statement)

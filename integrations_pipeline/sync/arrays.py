@@ -6,9 +6,10 @@ untouched. A statement that takes arrays needs no table in between, so a record 
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any, cast
 
 import psycopg
@@ -22,8 +23,9 @@ _head = struct.Struct(">iiIii").pack  # dimensions, has nulls, element type, len
 _length = struct.Struct(">i").pack
 _json = struct.Struct(">iB").pack  # length, version of jsonb's binary form
 _time = struct.Struct(">iq").pack
+_EMPTY = 12
+"""Bytes of an array without elements."""
 _NULL = struct.pack(">i", -1)
-_NOTHING = (_NULL, b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,10 @@ class _Array:
     """An array in its binary form."""
 
     data: bytes
+
+    def __bool__(self) -> bool:
+        """Whether it has an element."""
+        return len(self.data) > _EMPTY
 
 
 class Texts(_Array):
@@ -60,32 +66,33 @@ TYPES: dict[type[_Array], tuple[int, int]] = {
 
 def texts(values: Iterable[str]) -> _Array:
     """Texts; none may be None."""
-    return blobs((value.encode() for value in values), Texts)
+    return blobs([value.encode() for value in values], Texts)
 
 
-def blobs(values: Iterable[bytes], kind: type[_Array] = Bytes) -> _Array:
+def blobs(values: Sequence[bytes], kind: type[_Array] = Bytes) -> _Array:
     """Byte strings; none may be None."""
-    return _array(kind, [part for value in values for part in (_length(len(value)), value)])
+    return _array(kind, [_length(len(value)) for value in values], values)
 
 
 def times(values: Iterable[datetime | None]) -> _Array:
     """Points in time, to the microsecond."""
     parts = [_NULL if at is None else _time(8, (at - EPOCH) // _MICROSECOND) for at in values]
-    return _array(Times, parts, each=1)
+    return _array(Times, parts)
 
 
-def jsons(values: Iterable[bytes | None]) -> _Array:
+def jsons(values: Sequence[bytes | None]) -> _Array:
     """JSON texts, unread."""
-    told = [_NOTHING if v is None else (_json(len(v) + 1, 1), v) for v in values]
-    return _array(Jsons, [part for pair in told for part in pair])
+    heads = [_NULL if value is None else _json(len(value) + 1, 1) for value in values]
+    return _array(Jsons, heads, [value or b"" for value in values])
 
 
-def _array(kind: type[_Array], parts: list[bytes], *, each: int = 2) -> _Array:
-    """The array of encoded elements of so many parts each; an empty one has no dimension."""
+def _array(kind: type[_Array], heads: list[bytes], bodies: Sequence[bytes] = ()) -> _Array:
+    """The array of elements, each its head and its body; an empty one has no dimension."""
     element = TYPES[kind][0]
-    if not parts:
+    if not heads:
         return kind(struct.pack(">iiI", 0, 0, element))
-    return kind(b"".join((_head(1, 1, element, len(parts) // each, 1), *parts)))
+    parts = chain.from_iterable(zip(heads, bodies, strict=True)) if bodies else heads
+    return kind(b"".join(chain((_head(1, 1, element, len(heads), 1),), parts)))
 
 
 def _dumper(kind: type[_Array]) -> type[Dumper]:

@@ -90,8 +90,7 @@ class Committer:
 
     def prepare(self, connection: Connection) -> None:
         """Make a transaction see the tenant's rows and take arrays."""
-        set_tenant(connection, self.target.tenant_id)
-        connection.exec_driver_sql(f"SET LOCAL work_mem = '{WORK_MEMORY}'")
+        set_tenant(connection, self.target.tenant_id, work_mem=WORK_MEMORY)
         accept_arrays(connection)
 
     def hold_fence(self, connection: Connection) -> None:

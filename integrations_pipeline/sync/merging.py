@@ -61,8 +61,15 @@ class TableSql:
         """
 
     @cached_property
+    def fresh(self) -> dict[bool, str]:
+        """Merge statements (False: of given records, True: of a staged batch) for records that
+        are not there yet. They fail where one is, or where a value does not fit its column.
+        """
+        return {staged: self._insert(strict=True, staged=staged) for staged in (False, True)}
+
+    @cached_property
     def strict(self) -> dict[bool, str]:
-        """Merge statements (False: of given records, True: of a staged batch) that may fail."""
+        """The same for all records."""
         return {staged: self._merge(strict=True, staged=staged) for staged in (False, True)}
 
     @cached_property
@@ -109,26 +116,19 @@ class TableSql:
         )
 
     def _merge(self, *, strict: bool, staged: bool) -> str:
-        """Typed columns from the raw record; unchanged and older rows are left alone."""
-        columns = {
-            f'"{c.name}"': extraction(c, "stage.raw", strict=strict) for c in self._resource.columns
-        }
-        names = ", ".join(columns)
-        values = ", ".join(columns.values())
-        written = [f'"{name}"' for name in self._fields] or list(columns)
-        refreshed = "".join(f", {n} = EXCLUDED.{n}" for n in columns if n in written)
+        """Unchanged and older rows are left alone."""
+        names = [f'"{column.name}"' for column in self._resource.columns]
+        written = [f'"{name}"' for name in self._fields] or names
+        refreshed = "".join(f", {n} = EXCLUDED.{n}" for n in names if n in written)
         raw = "EXCLUDED.raw"
         if self._fields:
             inside = self._resource.fields_under
             raw = f"integrations.overlaid(row.raw, EXCLUDED.raw, '{inside}')"
-        return f"""
-            WITH merged AS (
-                INSERT INTO {self.table} AS row (
-                    tenant_id, integration_id, id, raw, content_hash, source_updated_at, job_id,
-                    custom, {names})
-                SELECT %(tenant)s, %(integration)s, stage.id, stage.raw, stage.content_hash,
-                    stage.source_updated_at, %(job)s, COALESCE(stage.custom, '{{}}'), {values}
-                {STAGED if staged else GIVEN}
+        return self._insert(
+            strict=strict,
+            staged=staged,
+            is_new="xmax = 0",
+            on_conflict=f"""
                 ON CONFLICT (tenant_id, integration_id, id) DO UPDATE SET
                     raw = {raw},
                     content_hash = EXCLUDED.content_hash,
@@ -143,7 +143,27 @@ class TableSql:
                     AND (EXCLUDED.source_updated_at >= row.source_updated_at) IS NOT FALSE
                     AND (row.synced_at < %(began)s OR row.job_id = EXCLUDED.job_id
                         OR EXCLUDED.source_updated_at > row.source_updated_at)
-                RETURNING (xmax = 0) AS is_new
+            """,
+        )
+
+    def _insert(
+        self, *, strict: bool, staged: bool, is_new: str = "true", on_conflict: str = ""
+    ) -> str:
+        """Typed columns from the raw record."""
+        columns = {
+            f'"{c.name}"': extraction(c, "stage.raw", strict=strict) for c in self._resource.columns
+        }
+        return f"""
+            WITH merged AS (
+                INSERT INTO {self.table} AS row (
+                    tenant_id, integration_id, id, raw, content_hash, source_updated_at, job_id,
+                    custom, {", ".join(columns)})
+                SELECT %(tenant)s, %(integration)s, stage.id, stage.raw, stage.content_hash,
+                    stage.source_updated_at, %(job)s, COALESCE(stage.custom, '{{}}'),
+                    {", ".join(columns.values())}
+                {STAGED if staged else GIVEN}
+                {on_conflict}
+                RETURNING ({is_new}) AS is_new
             )
             SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM merged
         """

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import repeat
-from typing import Any, cast
+from typing import Any
 
 import orjson
 from xxhash import xxh3_128_digest
@@ -81,16 +81,11 @@ class Reader:
         Raises:
             AnswerError: there are many rows, and none of them is an object with a key.
         """
-        found: list[Change | dict[str, Any]] = []
-        usual = not record_at and self._resource.deleted is None and not self._resource.merged_at
-        name = self._resource.key
-        for row in rows:
-            if usual and type(row) is dict and _is_key(row.get(name)):
-                found.append(row)
-            else:
-                self._sort(row, record_at, found)
-        _check_some_are_records(found)
-        records = [one for one in found if isinstance(one, dict)]
+        if not record_at and self._are_plain(rows):
+            found, records = list(rows), list(rows)
+        else:
+            found = self._sorted(rows, record_at)
+            records = [one for one in found if isinstance(one, dict)]
         if self._watch is not None:
             self._watch(records)
         if self._terms:
@@ -101,15 +96,33 @@ class Reader:
         mapped = iter(self._mapper(records)) if self._mapper else repeat(_UNMAPPED)
         return [c if isinstance(c, Change) else self._change(c, next(mapped)) for c in found]
 
+    def _are_plain(self, rows: Sequence[Any]) -> bool:
+        """Whether all rows of a page are records with keys, as they are on almost all pages."""
+        name, deleted = self._resource.key, self._resource.deleted
+        if self._resource.merged_at or set(map(type, rows)) != {dict}:
+            return False
+        if deleted is not None and deleted.among(rows):
+            return False
+        return _are_keys([row.get(name) for row in rows])
+
     def _plain(self, records: list[dict[str, Any]]) -> list[Change]:
         """The same as `_change` for whole records without mappings: the hot loop."""
-        name, version = self._resource.key, self._version
-        raws = [orjson.dumps(record, option=orjson.OPT_SORT_KEYS) for record in records]
-        raws = [_mended(raw) if b"\\u0000" in raw else raw for raw in raws]
-        return [
-            Change(str(record[name]), raw, xxh3_128_digest(raw), version(record))
-            for record, raw in zip(records, raws, strict=True)
-        ]
+        name, found = self._resource.key, []
+        for record, version in zip(records, self._versions(records), strict=True):
+            raw = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+            if b"\\" in raw:  # seldom, and found in no time
+                raw = _mended(raw)
+            found.append(Change(str(record[name]), raw, xxh3_128_digest(raw), version))
+        return found
+
+    def _versions(self, records: list[dict[str, Any]]) -> list[datetime | None]:
+        path, form = self._resource.version, self._resource.version_format
+        if form is TimeFormat.SECONDS and path.isidentifier():
+            values: list[Any] = [record.get(path) for record in records]
+            usual = set(map(type, values)) == {int}
+            if usual and min(values) > 0 and max(values) < _YEAR_9999:
+                return [datetime.fromtimestamp(value, UTC) for value in values]
+        return [self._version(record) for record in records]
 
     def keys(self, rows: Iterable[Any], record_at: str = "") -> set[str]:
         """The keys of all rows, whether the filters let them through or not."""
@@ -131,6 +144,14 @@ class Reader:
             if key is None:
                 raise AnswerError(f"A record has no usable {self._resource.key!r}.")
             found.append(Change(key))
+        return found
+
+    def _sorted(self, rows: Sequence[Any], record_at: str) -> list[Change | dict[str, Any]]:
+        """Records, and what is said of others, in the order of the rows."""
+        found: list[Change | dict[str, Any]] = []
+        for row in rows:
+            self._sort(row, record_at, found)
+        _check_some_are_records(found)
         return found
 
     def _sort(self, row: Any, record_at: str, found: list[Change | dict[str, Any]]) -> None:
@@ -157,9 +178,7 @@ class Reader:
         kept = record
         if self._kept is not None:
             kept = {name: value for name, value in record.items() if name in self._kept}
-        raw = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
-        if b"\\u0000" in raw:
-            raw = _mended(raw)
+        raw = _mended(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS))
         key = str(record.get(self._resource.key))
         if mapped.fault is not None:
             return Change(key, raw, fault=mapped.fault)
@@ -185,20 +204,13 @@ def version_of(resource: Resource) -> Callable[[dict[str, Any]], datetime | None
     if not path:
         return lambda _: None
     column = Column("version", ColumnType.TIMESTAMP, path, time_format=form)
-    if form is not TimeFormat.SECONDS or not path.isidentifier():
-        return lambda record: typed(column, column.value(record))
-
-    def seconds(record: dict[str, Any]) -> datetime | None:
-        value = record.get(path)
-        if type(value) is int and 0 < value < _YEAR_9999:
-            return datetime.fromtimestamp(value, UTC)
-        return cast("datetime | None", typed(column, value))
-
-    return seconds
+    return lambda record: typed(column, column.value(record))
 
 
 def _mended(raw: bytes) -> bytes:
     """Without NUL, a character that Postgres does not have."""
+    if b"\\u0000" not in raw:
+        return raw
     return _NUL.sub(lambda found: found[1] or b"\\ufffd", raw)
 
 
@@ -207,6 +219,15 @@ def _is_key(key: Any) -> bool:
     if type(key) is str:
         return 0 < len(key) <= LONGEST_KEY and "\0" not in key
     return type(key) is int
+
+
+def _are_keys(values: list[Any]) -> bool:
+    """Whether all of them can be; a page is judged at once, which costs next to nothing."""
+    types = set(map(type, values))
+    if types != {str}:
+        return types == {int}
+    shortest, longest = min(map(len, values)), max(map(len, values))
+    return shortest > 0 and longest <= LONGEST_KEY and "\0" not in "".join(values)
 
 
 def _faulty(row: Any, reason: str) -> Change:

@@ -1,11 +1,11 @@
 """Records and their table: what is new, what is refused, what is gone."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from integrations_pipeline.errors import RejectedRecordsError
 from integrations_pipeline.sync.arrays import blobs, jsons, texts, times
@@ -81,6 +81,7 @@ class Rows:
         self._seen = self._rejected = 0
         self._faults: list[Change] = []
         self.had_rows, self._had_letters = committer.run(self._look)
+        self._is_empty = not self.had_rows
 
     def changed(
         self, connection: Connection, found: Sorted, gone: Collection[str] = ()
@@ -89,7 +90,10 @@ class Rows:
         present = found.present
         if not self.had_rows or not present:
             return present
-        given = {"ids": texts(c.key for c in present), "hashes": blobs(_digest(c) for c in present)}
+        given = {
+            "ids": texts(c.key for c in present),
+            "hashes": blobs([_digest(c) for c in present]),
+        }
         same_ids = connection.exec_driver_sql(self.sql.unchanged, {**self._names, **given})
         same = set(same_ids.scalars()).difference(found.gone, gone)
         return [change for change in present if change.key not in same]
@@ -116,7 +120,7 @@ class Rows:
         """Write the given records; numbers of new and of updated rows."""
         if not changes:
             return 0, 0
-        self.had_rows = True
+        self.had_rows, self._is_empty = True, False
         return self._merged(connection, staged=False, names=arrays(changes))
 
     def merge_staged(self, connection: Connection, seq: int, began: str) -> tuple[int, int]:
@@ -127,6 +131,8 @@ class Rows:
         self, connection: Connection, given: dict[str, Any], began: str
     ) -> tuple[int, int]:
         """The same for a batch that was not staged, as `arrays` encodes it."""
+        if not given["ids"]:
+            return 0, 0
         return self._merged(connection, staged=False, names={**given, "began": began})
 
     def bury(self, connection: Connection, gone: list[str] | None) -> int:
@@ -178,14 +184,25 @@ class Rows:
     def _merged(
         self, connection: Connection, *, staged: bool, names: dict[str, Any]
     ) -> tuple[int, int]:
-        """Forgiving casts cost more; they are used only where the strict ones failed."""
+        """What costs least is tried first; it is right for almost every batch."""
         values = {**self._names, **names}
-        try:
-            with connection.begin_nested():
-                found = connection.exec_driver_sql(self.sql.strict[staged], values).one()
-        except DataError:
-            found = connection.exec_driver_sql(self.sql.forgiving[staged], values).one()
+        for sql in self._likely(staged=staged):
+            try:
+                with connection.begin_nested():
+                    found = connection.exec_driver_sql(sql, values).one()
+            except IntegrityError:
+                self._is_empty = False
+            except DataError:
+                break  # casts failed: others may do
+            else:
+                return found[0], found[1]
+        found = connection.exec_driver_sql(self.sql.forgiving[staged], values).one()
         return found[0], found[1]
+
+    def _likely(self, *, staged: bool) -> Iterator[str]:
+        if self._is_empty:
+            yield self.sql.fresh[staged]
+        yield self.sql.strict[staged]
 
     def _look(self, connection: Connection) -> tuple[bool, bool]:
         rows = connection.exec_driver_sql(self.sql.has_rows, self._names).first()
@@ -197,10 +214,10 @@ def arrays(changes: list[Change]) -> dict[str, Any]:
     mapped = any(change.custom for change in changes)
     return {
         "ids": texts(change.key for change in changes),
-        "raws": jsons(change.raw for change in changes),
-        "hashes": blobs(_digest(change) for change in changes),
+        "raws": jsons([change.raw for change in changes]),
+        "hashes": blobs([_digest(change) for change in changes]),
         "versions": times(change.version for change in changes),
-        "customs": jsons((change.custom for change in changes) if mapped else ()),
+        "customs": jsons([change.custom for change in changes] if mapped else []),
     }
 
 

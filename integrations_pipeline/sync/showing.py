@@ -96,7 +96,9 @@ class OpenMerge:
 
     def _merge_directly(self, connection: Connection, size: int, given: dict[str, Any]) -> None:
         """The job's fence was checked when the ids of these records were staged."""
-        created, updated = self._rows.merge_given(connection, given, self._began) if size else (0, 0)
+        created, updated = (
+            self._rows.merge_given(connection, given, self._began) if size else (0, 0)
+        )
         same = size - created - updated
         self._merged_one(Counts(created=created, updated=updated, unchanged=same))
 

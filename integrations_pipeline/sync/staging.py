@@ -126,10 +126,15 @@ class Staging:
         _, refused = self._rows.written(connection, changed if given is None else [], write)
         self._rows.keep_faults(connection, found, refused)
         counts += Counts(unchanged=len(found.present) - len(changed), rejected=len(refused))
-        place = {**(batch.progress or {}), "staged": self._seq + 1, "staged_from": self._began}
-        self._committer.save_checkpoint(connection, None, place if self._keeps else None)
+        self._save_place(connection, batch)
         self._committer.count(connection, counts, batch.pages)
         return counts, given
+
+    def _save_place(self, connection: Connection, batch: Batch) -> None:
+        """Where the read goes on after a crash; if nothing is kept, it begins anew."""
+        place = {**(batch.progress or {}), "staged": self._seq + 1, "staged_from": self._began}
+        if self._keeps or self._seq == 0:
+            self._committer.save_checkpoint(connection, None, place if self._keeps else None)
 
     def _is_staged(self, connection: Connection, seq: int) -> bool:
         names = {**self._committer.names, "seq": seq}
