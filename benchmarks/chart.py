@@ -11,7 +11,7 @@ LABELS = {
     "engine": "this pipeline",
     "floor": "smallest script",
     "dlt_default": "dlt",
-    "dlt_best": "dlt, tuned",
+    "dlt_best": "dlt, best settings",
 }
 TITLES = {
     "full_sync": "First sync",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 BENCHMARKS = ("full_sync", "no_change", "one_percent")
 OURS = ("engine", "floor")
-PEERS = ("dlt_default", "dlt_best")
+PEERS = ("dlt_default", "dlt_best", "dlt_arrow")
 
 
 @dataclass(frozen=True)

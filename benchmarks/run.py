@@ -20,14 +20,14 @@ from rich.console import Console
 from benchmarks import chart, report, tables
 from benchmarks.engine import connected, ended, opened
 from benchmarks.measuring import Task
-from benchmarks.plan import BENCHMARKS, Plan, planned
+from benchmarks.plan import BENCHMARKS, PEERS, Plan, planned
 from integrations_pipeline.store import Store
 from integrations_pipeline.store.crypto import create_master_key
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
 IMAGE = HERE.parent / "docs" / "images" / "benchmark.svg"
-PEERS = HERE.parent / ".venv-peers" / "bin" / "python"
+PEERS_PYTHON = HERE.parent / ".venv-peers" / "bin" / "python"
 Samples = dict[tuple[str, str], list[dict[str, float]]]
 """What the runs took, by benchmark and subject."""
 
@@ -62,8 +62,9 @@ class Bench:
                     for subject in self.plan.subjects:
                         status.update(f"{title}: {subject}")
                         self._syncs(subject, records, url, samples)
-        rows = [report.row(key, records, latency, found) for key, found in samples.items()]
-        return [row for subject in (*self.plan.subjects, "fetch") for row in _of(subject, rows)]
+        order = (*self.plan.subjects, "fetch")
+        keys = sorted(samples, key=lambda key: order.index(key[1]))
+        return [report.row(key, records, latency, samples[key]) for key in keys]
 
     def _alone(self, url: str, samples: Samples) -> None:
         task = Task("fetch", "full_sync", url, self.database, str(self.folder), "")
@@ -81,10 +82,6 @@ class Bench:
             task = Task(subject, benchmark, url, self.database, str(self.folder), name)
             samples[benchmark, subject].append(measured(task))
             tables.check(self.database, subject, records, changed=changes)
-
-
-def _of(subject: str, rows: list[report.Row]) -> list[report.Row]:
-    return [row for row in rows if row["subject"] == subject]
 
 
 @contextmanager
@@ -111,7 +108,7 @@ def measured(task: Task) -> dict[str, float]:
     Raises:
         SystemExit: it failed.
     """
-    python = str(PEERS) if task.subject.startswith("dlt") else sys.executable
+    python = str(PEERS_PYTHON) if task.subject in PEERS else sys.executable
     command = [python, "-m", "benchmarks.subject", json.dumps(asdict(task))]
     # elsewhere than here: what a subject leaves lying about vanishes with the folder
     environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
@@ -129,7 +126,7 @@ def main() -> None:
     os.environ.pop("DATABASE_URL", None)  # tables are emptied: never somebody's own server
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leave no server behind
     plan, console = planned(), Console(width=120)
-    if plan.peers and not PEERS.exists():
+    if plan.peers and not PEERS_PYTHON.exists():
         raise SystemExit("dlt is not installed: run `make peers` first.")
     with tempfile.TemporaryDirectory(prefix="bench", ignore_cleanup_errors=True) as name:
         folder = Path(name)

@@ -5,8 +5,9 @@ import sys
 from importlib import import_module
 
 from benchmarks.measuring import Task, measured
+from benchmarks.plan import PEERS
 
-MODULES = {"dlt_default": "peer_dlt", "dlt_best": "peer_dlt"}
+MODULES = dict.fromkeys(PEERS, "peer_dlt")
 
 
 def main() -> None:

@@ -6,12 +6,14 @@ import psycopg
 
 from benchmarks.connector import BENCH
 from benchmarks.pages import CHANGED_BALANCE, CHANGED_EVERY
+from benchmarks.plan import PEERS
 
 BALANCES = {
     "engine": f"SELECT balance FROM {BENCH.name}.customers WHERE deleted_at IS NULL",
     "floor": "SELECT (raw->>'balance')::bigint AS balance FROM floor",
     "dlt_default": "SELECT balance FROM dlt_default.customers",
     "dlt_best": "SELECT balance FROM dlt_best.customers",
+    "dlt_arrow": "SELECT balance FROM dlt_arrow.customers",
 }
 
 
@@ -20,7 +22,7 @@ def clear(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(f"TRUNCATE {BENCH.name}.customers")
         connection.execute("DROP TABLE IF EXISTS floor")
-        for schema in ("dlt_default", "dlt_best"):
+        for schema in PEERS:
             connection.execute(f"DROP SCHEMA IF EXISTS {schema}, {schema}_staging CASCADE")
         connection.execute("CHECKPOINT")
 
