@@ -237,7 +237,7 @@ def _resting(ref: IntegrationRef, held: Held) -> TransientError:
     return error
 
 
-KEPT_SECONDS = 0.5
+KEPT_SECONDS = 1.0
 """A token is given again without a look for so long: less than any token still has to live."""
 
 
