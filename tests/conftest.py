@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 import requests
+import structlog
 import uvicorn
 
 from integrations_pipeline.connectors import CONNECTORS
@@ -29,6 +30,13 @@ from integrations_pipeline.store.crypto import create_master_key
 from integrations_pipeline.sync import JobResult, SyncRequest, create_sync_job, execute_sync_job
 
 SESSION = "browser-session"
+
+
+@pytest.fixture(autouse=True)
+def usual_logs() -> Iterator[None]:
+    """A command that a test runs in this process sets how the process logs."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,16 @@ BODY_BYTES = 1024 * 1024
 TOTAL_SECONDS = 60.0
 
 # Whatever level an application logs at: these would tell addresses with keys in them, and tokens.
-for talkative in ("urllib3", "requests_oauthlib", "oauthlib"):
+# Each by itself, as clients made by OpenAPI's generator set the level of `urllib3` back.
+for talkative in (
+    "urllib3.connection",
+    "urllib3.connectionpool",
+    "urllib3.poolmanager",
+    "urllib3.response",
+    "urllib3.util.retry",
+    "requests_oauthlib",
+    "oauthlib",
+):
     logging.getLogger(talkative).setLevel(logging.ERROR)
 
 

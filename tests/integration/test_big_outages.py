@@ -63,6 +63,12 @@ def prepare(made: Big, number: int) -> dict[str, str]:
     return {"sync_type": "FULL_SYNC" if number % 3 == 1 else "MANUAL"}
 
 
+def lose_commit(made: Big, wire: Wire, said: bytes) -> None:
+    """See `Wire.lose_commit_after`; on new connections, which have not prepared what is said."""
+    made.store.engine.dispose()
+    wire.lose_commit_after(said)
+
+
 def synced_through(made: Big, trouble, requests: int, asked: dict[str, str]):
     """The result of a sync during which there is trouble after so many requests."""
     before = made.source.count()
@@ -140,7 +146,7 @@ def test_a_full_read_is_staged_and_shown_once(make, wire, said, number) -> None:
     made = make(5_000)
     asked = prepare(made, number)
     before = made.source.count("/v1/records")
-    wire.lose_commit_after(said.encode())
+    lose_commit(made, wire, said.encode())
 
     result = made.sync(**asked)
 
@@ -162,7 +168,7 @@ def test_what_was_shown_is_not_read_again(make, wire, said) -> None:
     threading.Thread(
         target=lambda: (
             wait_for(lambda: made.source.count("/v1/archived") > 1),
-            wire.lose_commit_after(said.encode()),
+            lose_commit(made, wire, said.encode()),
         )
     ).start()
     made.source.latency = 0.05
@@ -180,7 +186,7 @@ def test_a_batch_is_loaded_and_counted_once(make, wire) -> None:
     made = make(3_000)
     made.sync()
     made.source.change(0.5, Random(1))
-    wire.lose_commit_after(b"INSERT INTO big.records")
+    lose_commit(made, wire, b"INSERT INTO big.records")
 
     result = made.sync()
 
