@@ -142,14 +142,20 @@ def main() -> None:
 
 
 def everything(bench: Bench) -> list[report.Row]:
-    """All blocks; what is measured is written at once."""
-    rows: list[report.Row] = []
+    """All blocks; what is measured is written at once, in place of what earlier runs say of it."""
+    rows: list[report.Row] = orjson.loads(RESULTS.read_bytes()) if RESULTS.exists() else []
     for records, latency in bench.plan.blocks:
         block = bench.block(records, latency)
         report.show(bench.console, block)
+        rows = [row for row in rows if _block(row) != (records, latency)]
         rows += [row for row in block if row["subject"] != "fetch"]
+        rows.sort(key=_block)
         RESULTS.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
     return rows
+
+
+def _block(row: report.Row) -> tuple[int, int]:
+    return row["records"], row["latency_ms"]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Pages fetched side by side: ahead of one walk, or for several walks at once."""
 
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Any, TypeVar
@@ -43,19 +42,6 @@ class Ahead:
         for key, asked in expected.items():
             if key not in self._coming:
                 self._coming[key] = self._pool.submit(self._ask, asked)
-
-
-def ahead(items: Iterator[Item]) -> Generator[Item, None, None]:
-    """The same items, fetched while those before are used: one that waits, and one on its way."""
-    pool = ThreadPoolExecutor(1, thread_name_prefix="ahead")
-    try:
-        coming = deque(pool.submit(next, items, None) for _ in range(2))
-        while (item := coming.popleft().result()) is not None:
-            coming.append(pool.submit(next, items, None))
-            yield item
-    finally:
-        # whoever stops listening does not wait for what is being fetched
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def abreast(

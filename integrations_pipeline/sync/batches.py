@@ -1,7 +1,8 @@
 """What reading hands to loading: batches of changes, and what is true once they are loaded."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -106,6 +107,19 @@ def grouped(batches: Iterator[Batch]) -> Iterator[Batch]:
         yield from group.taken()
         raise
     yield from group.taken()
+
+
+def ahead(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
+    """The same batches, each fetched while the one before is loaded."""
+    pool = ThreadPoolExecutor(1)
+    try:
+        coming = pool.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(next, batches, None)
+            yield batch
+    finally:
+        # whoever stops listening does not wait for what is being fetched
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,8 @@ from integrations_pipeline.alerts import AlertKind, clear_alerts, raise_alert
 from integrations_pipeline.errors import HeldError, StagedLostError
 from integrations_pipeline.store.states import SyncType
 from integrations_pipeline.store.sync_models import Checkpoint
-from integrations_pipeline.sync.abreast import ahead
 from integrations_pipeline.sync.backfill import backfill_of
-from integrations_pipeline.sync.batches import Batch, Wanted, grouped, moment_of
+from integrations_pipeline.sync.batches import Batch, Wanted, ahead, grouped, moment_of
 from integrations_pipeline.sync.committing import Committer, Target
 from integrations_pipeline.sync.drift import watched
 from integrations_pipeline.sync.fields import service_fields, wants_associations

@@ -13,7 +13,7 @@ from integrations_pipeline.connectors.base import Listing, SearchChanges, Search
 from integrations_pipeline.connectors.open_pages import OpenPages
 from integrations_pipeline.connectors.paging import Paginator, Position, TimeExportPages, dig
 from integrations_pipeline.errors import AnswerError
-from integrations_pipeline.sync.abreast import Ahead, ahead
+from integrations_pipeline.sync.abreast import Ahead
 from integrations_pipeline.transport.client import ServiceClient
 
 REPEATS = 2
@@ -55,6 +55,14 @@ class Trail:
             if thing and self._pages[digest] > self._repeats:
                 raise AnswerError(f"{path}: the chain of pages runs in a circle.")
             self._pages[digest] += 1
+
+    def trouble(self, path: str, rows: list[Any], position: Position | None) -> AnswerError | None:
+        """What `note` would raise: the page itself may still be good."""
+        try:
+            self.note(path, rows, position)
+        except AnswerError as error:
+            return error
+        return None
 
     def turn(self, path: str) -> None:
         """Count a page that sends the walk back: what was met before may come again.
@@ -103,7 +111,7 @@ def walk(
     """
     asking = _Asking(client, listing, params or {})
     if not isinstance(listing.paginator, OpenPages):
-        yield from ahead(_chained(asking, start, max_pages))
+        yield from _chained(asking, start, max_pages)
         return
     walking = _OpenWalk(asking, listing.paginator, max_pages, workers)
     yield from walking.settled(start) if listing.paginator.twice else walking.pages(start)
@@ -137,25 +145,31 @@ class _Asking:
 
 
 def _chained(asking: _Asking, position: Position | None, max_pages: int) -> Iterator[Walked]:
-    """Pages of which each tells where the next one is."""
+    """Pages of which each tells where the next one is: that is asked for at once."""
     listing, trail = asking.listing, Trail(max_pages)
     paginator: Paginator = listing.paginator
-    while True:
-        page = asking.at(position)
-        rows = asking.rows(page)
-        following = paginator.after(position, page, rows)
-        ended = paginator.ended(position, page, rows)
-        yield Walked(rows, following or position)
-        if ended:
-            return
-        if following is None:
-            raise AnswerError(f"{listing.path}: there is more, but the way to it is missing.")
-        if following == position:
-            yield from _crowded(asking, following, max_pages)
-            following = _past(paginator, following)
-            rows = []
-        trail.note(listing.path, rows, following)
-        position = following
+    with Ahead(asking.at, 1) as ahead:
+        while True:
+            page = ahead.answer(position)
+            rows = asking.rows(page)
+            following = paginator.after(position, page, rows)
+            ended = paginator.ended(position, page, rows)
+            circle = None
+            if not ended and following is not None and following != position:
+                circle = trail.trouble(listing.path, rows, following)
+                ahead.expect([] if circle else [following])
+            yield Walked(rows, following or position)
+            if ended:
+                return
+            if circle is not None:
+                raise circle
+            if following is None:
+                raise AnswerError(f"{listing.path}: there is more, but the way to it is missing.")
+            if following == position:
+                yield from _crowded(asking, following, max_pages)
+                following = _past(paginator, following)
+                trail.note(listing.path, [], following)
+            position = following
 
 
 def _crowded(asking: _Asking, position: Position, max_pages: int) -> Iterator[Walked]:
