@@ -57,6 +57,7 @@ class Route:
     answers: list[Answer]
     always: Callable[[Asked], Any] | None = None
     used: bool = False
+    optional: bool = False
 
     def fits(self, asked: Asked) -> bool:
         same = (self.method, self.path) == (asked.method, asked.path)
@@ -69,6 +70,8 @@ class Route:
 
     @property
     def unused(self) -> int:
+        if self.optional:
+            return 0
         return len(self.answers) or int(not self.used)
 
 
@@ -94,6 +97,11 @@ class Service:
 
     def get(self, path: str, *answers: Any, **when: str | None) -> None:
         self.on("GET", path, *answers, **when)
+
+    def may_get(self, path: str, *answers: Any, **when: str | None) -> None:
+        """What can be asked for ahead, by a walk that ends before it."""
+        self.get(path, *answers, **when)
+        self._routes[-1].optional = True
 
     def post(self, path: str, *answers: Any, **when: str | None) -> None:
         self.on("POST", path, *answers, **when)

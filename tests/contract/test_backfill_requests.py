@@ -144,6 +144,7 @@ def test_an_export_begins_at_the_first_day_and_is_left_behind_the_last(service, 
     last = exported("tickets", ticket(3, END - 1), ticket(4, END), cursor="b", end=False)
     service.get(TICKETS, first, start_time=f"{BORN}", cursor=None)
     service.get(TICKETS, last, cursor="a", start_time=None)
+    service.may_get(TICKETS, exported("tickets", ticket(5, END + 9), cursor="c"), cursor="b")
 
     account = connected("zendesk")
     assert account.sync("tickets", **RANGE).error is None

@@ -24,6 +24,7 @@ def test_a_backlog_that_costs_more_than_the_list_is_left_for_it(
     read_once("customers", CUSTOMER)
     many = [event(f"evt_{n}", named(CUSTOMER, f"cus_{n}")) for n in range(4)]
     service.get("/v1/events", listed(*many[:2], more=True), listed(*many[2:], more=True))
+    service.may_get("/v1/events", listed(), starting_after="evt_3")
     service.get("/v1/customers", listed(CUSTOMER, named(CUSTOMER, "cus_3")))
 
     result = account.sync("customers")
