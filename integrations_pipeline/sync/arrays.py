@@ -23,8 +23,6 @@ _head = struct.Struct(">iiIii").pack  # dimensions, has nulls, element type, len
 _length = struct.Struct(">i").pack
 _json = struct.Struct(">iB").pack  # length, version of jsonb's binary form
 _time = struct.Struct(">iq").pack
-_EMPTY = 12
-"""Bytes of an array without elements."""
 _NULL = struct.pack(">i", -1)
 
 
@@ -33,10 +31,6 @@ class _Array:
     """An array in its binary form."""
 
     data: bytes
-
-    def __bool__(self) -> bool:
-        """Whether it has an element."""
-        return len(self.data) > _EMPTY
 
 
 class Texts(_Array):

@@ -131,8 +131,6 @@ class Rows:
         self, connection: Connection, given: dict[str, Any], began: str
     ) -> tuple[int, int]:
         """The same for a batch that was not staged, as `arrays` encodes it."""
-        if not given["ids"]:
-            return 0, 0
         return self._merged(connection, staged=False, names={**given, "began": began})
 
     def bury(self, connection: Connection, gone: list[str] | None) -> int:
